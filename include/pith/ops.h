@@ -1,0 +1,133 @@
+/* pith/ops.h: builders of all ops. Each records one node; shapes are checked at once.
+   Common to all: operands belong to one graph; the result is the graph's; a failing builder records PITH_ESHAPE or
+   PITH_EINVAL and returns the poison tensor. Tensors are float32 unless said otherwise. N H W C: samples, rows,
+   columns, channels; K output channels or classes; R S kernel rows, columns; P Q output rows, columns.
+   Since 0.1 all. */
+#ifndef PITH_OPS_H
+#define PITH_OPS_H
+
+#include <pith/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { PITH_SAME = 0, PITH_VALID, PITH_EXPLICIT } pith_pad_mode;
+typedef enum { PITH_LINEAR = 0, PITH_RELU, PITH_RELU6, PITH_SILU, PITH_SIGMOID } pith_act;
+
+/* Convolution's settings. Zero: kernel 1x1, stride 1, dilation 1, groups 1, padding SAME as TensorFlow defines it
+   (P = ceil(H / stride), the odd row or column below and right). PITH_EXPLICIT uses pad[]. */
+typedef struct {
+    int64_t out;            /* K; used by pith_nn_* only (the op takes it from the weights) */
+    int kernel, kernel_w;   /* R, S; S = R when 0; used by pith_nn_* only */
+    int stride, stride_w;
+    int dilation, dilation_w;
+    int64_t groups;
+    pith_pad_mode pad_mode;
+    int pad[4];             /* top, bottom, left, right */
+    bool bias;              /* pith_nn_* only */
+} pith_conv2d_cfg;
+
+/* y[n,p,q,k] = sum x[n, p*sh+r*dh-pt, q*sw+s*dw-pl, c] w[k,r,s,c] (+ b[k]); c over the group of k.
+   x [N,H,W,C], w [K,R,S,C/groups], b [K] or NULL -> [N,P,Q,K].  gradient: x, w, b. */
+PITH_API pith_tensor *pith_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg);
+
+/* One filter a channel: x [N,H,W,C], w [1,R,S,C], b [C] or NULL -> [N,P,Q,C]. gradient: x, w, b. */
+PITH_API pith_tensor *pith_depthwise_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg);
+
+/* y = x w^T + b: x [N,in], w [out,in], b [out] or NULL -> [N,out]. gradient: x, w, b. */
+PITH_API pith_tensor *pith_dense(pith_tensor *x, pith_tensor *w, pith_tensor *b);
+
+/* a [M,K] x b [K,N] -> [M,N]. gradient: a, b. */
+PITH_API pith_tensor *pith_matmul(pith_tensor *a, pith_tensor *b);
+
+/* Batch normalisation over all dimensions but the last (Ioffe and Szegedy 2015).
+   y = gamma (x - mean)/sqrt(var + eps) + beta, with the batch's statistics (biased variance) in a training plan, the
+   running ones otherwise or when frozen. A training run moves running = (1-momentum)*running + momentum*batch, the
+   variance unbiased, as PyTorch does. gamma, beta, running_mean, running_var [C]. momentum 0: 0.1; eps 0: 1e-3.
+   gradient: x, gamma, beta. */
+typedef struct {
+    double momentum, eps;
+    bool frozen;
+} pith_batch_norm_cfg;
+PITH_API pith_tensor *pith_batch_norm(pith_tensor *x, pith_tensor *gamma, pith_tensor *beta,
+                                      pith_tensor *running_mean, pith_tensor *running_var, pith_batch_norm_cfg cfg);
+
+/* Elementwise, any shape. The gradient at a kink is 0 for relu at 0 and relu6 at 0 and 6; of abs at 0 it is 0; clip's
+   is 1 on lo <= x <= hi. log and sqrt of what they do not take give NaN, as IEEE 754 has it. */
+PITH_API pith_tensor *pith_relu(pith_tensor *x);
+PITH_API pith_tensor *pith_relu6(pith_tensor *x);
+PITH_API pith_tensor *pith_silu(pith_tensor *x); /* x sigmoid(x) */
+PITH_API pith_tensor *pith_sigmoid(pith_tensor *x);
+PITH_API pith_tensor *pith_square(pith_tensor *x);
+PITH_API pith_tensor *pith_sqrt(pith_tensor *x);
+PITH_API pith_tensor *pith_exp(pith_tensor *x);
+PITH_API pith_tensor *pith_log(pith_tensor *x);
+PITH_API pith_tensor *pith_abs(pith_tensor *x);
+PITH_API pith_tensor *pith_clip(pith_tensor *x, double lo, double hi);
+PITH_API pith_tensor *pith_scale(pith_tensor *x, double factor, double offset); /* factor*x + offset */
+PITH_API pith_tensor *pith_activation(pith_tensor *x, pith_act act);             /* PITH_LINEAR: x itself */
+
+/* Elementwise on two operands, broadcast as in NumPy: sizes align at the last dimension, 1 stretches.
+   gradient: both (summed over what was stretched). */
+PITH_API pith_tensor *pith_add(pith_tensor *a, pith_tensor *b);
+PITH_API pith_tensor *pith_sub(pith_tensor *a, pith_tensor *b);
+PITH_API pith_tensor *pith_mul(pith_tensor *a, pith_tensor *b);
+PITH_API pith_tensor *pith_div(pith_tensor *a, pith_tensor *b);
+
+/* Reductions over the dimensions whose bits are set in `axes` (bit 0: the first); axes 0 means all, giving a scalar.
+   keep: leave size 1 in their place. max's gradient goes to the first greatest element. */
+PITH_API pith_tensor *pith_sum(pith_tensor *x);
+PITH_API pith_tensor *pith_mean(pith_tensor *x);
+PITH_API pith_tensor *pith_max(pith_tensor *x);
+PITH_API pith_tensor *pith_sum_axes(pith_tensor *x, uint32_t axes, bool keep);
+PITH_API pith_tensor *pith_mean_axes(pith_tensor *x, uint32_t axes, bool keep);
+PITH_API pith_tensor *pith_max_axes(pith_tensor *x, uint32_t axes, bool keep);
+
+/* The same elements in another shape. One size may be -1 (worked out); size 0 copies the operand's (so a first 0 keeps
+   the number of samples). No copy is made. */
+PITH_API pith_tensor *pith_reshape(pith_tensor *x, pith_shape shape);
+PITH_API pith_tensor *pith_flatten(pith_tensor *x); /* [N, all the rest] */
+PITH_API pith_tensor *pith_transpose(pith_tensor *x, const int *perm); /* perm [ndim]; NULL reverses */
+
+/* Pooling of [N,H,W,C]. Averages divide by the number of cells inside the input. */
+typedef struct {
+    int kernel, kernel_w, stride, stride_w; /* stride 0: the kernel */
+    pith_pad_mode pad_mode;
+    int pad[4];
+} pith_pool_cfg;
+PITH_API pith_tensor *pith_global_avgpool(pith_tensor *x); /* [N,H,W,C] -> [N,C] */
+PITH_API pith_tensor *pith_avgpool(pith_tensor *x, pith_pool_cfg cfg);
+PITH_API pith_tensor *pith_maxpool(pith_tensor *x, pith_pool_cfg cfg);
+
+/* Zero (or `value`) rows around each dimension: before[ndim], after[ndim]. */
+PITH_API pith_tensor *pith_pad(pith_tensor *x, const int *before, const int *after, double value);
+
+/* Joins 1 to 8 tensors along one dimension (negative counts from the last). */
+PITH_API pith_tensor *pith_concat(pith_tensor *const *x, int n, int axis);
+
+/* In a training plan each element is dropped with probability p and the others are divided by 1-p; identity else. */
+PITH_API pith_tensor *pith_dropout(pith_tensor *x, double p);
+
+/* Over the last dimension. */
+PITH_API pith_tensor *pith_softmax(pith_tensor *x);
+PITH_API pith_tensor *pith_log_softmax(pith_tensor *x);
+
+/* Mean over the samples of the cross-entropy between softmax(logits) [N,K] and target: class indices (int32 [N]; a
+   negative index leaves the sample out) or probabilities (float32 [N,K]). smoothing s mixes the target with the
+   uniform distribution: (1-s) target + s/K (Szegedy et al. 2016). gradient: logits (and soft targets: none). */
+typedef struct {
+    double smoothing;
+} pith_cross_entropy_cfg;
+PITH_API pith_tensor *pith_cross_entropy(pith_tensor *logits, pith_tensor *target, pith_cross_entropy_cfg cfg);
+
+/* Mean of (a-b)^2 over all elements; same shapes. gradient: both. */
+PITH_API pith_tensor *pith_mse(pith_tensor *a, pith_tensor *b);
+
+/* x, but no gradient passes. */
+PITH_API pith_tensor *pith_stop_gradient(pith_tensor *x);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

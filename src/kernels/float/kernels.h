@@ -1,0 +1,193 @@
+/* kernels/float/kernels.h: floor 1. Loops on raw pointers, float32 (double in the check library).
+   Letters: N samples, H W rows and columns of the input, P Q rows and columns of the output, C input channels,
+   K output channels, R S kernel rows and columns.
+
+   Two layers. A *driver* (pithp_conv_forward, ...) cuts the work into tiles of a size that depends on shapes alone and
+   gives each to one thread, so results do not depend on the number of threads; partial sums lie in PITHP_SLOTS slots
+   that are added in order. A *row kernel* (struct pithp_kern) is the inner loop, compiled once per instruction set.
+
+   Nothing here fails, allocates or checks: the plan has done that. Scratch comes from the caller, its size from the
+   matching _scratch function, which never shrinks when N grows. */
+#ifndef PITHP_KERNELS_H
+#define PITHP_KERNELS_H
+
+#include "base/base.h"
+
+#define PITHP_SLOTS 16
+
+typedef enum {
+    PITHP_ACT_NONE = 0,
+    PITHP_ACT_RELU,
+    PITHP_ACT_RELU6,
+    PITHP_ACT_SILU,
+    PITHP_ACT_SIGMOID,
+    PITHP_ACT_COUNT
+} pithp_act;
+
+/* Elementwise functions of one operand. Backward: dx = dy * f'(x), or from y where that is cheaper (kernels say). */
+typedef enum {
+    PITHP_U_RELU,
+    PITHP_U_RELU6,
+    PITHP_U_SILU,
+    PITHP_U_SIGMOID,
+    PITHP_U_TANH,
+    PITHP_U_SQUARE,
+    PITHP_U_SQRT,
+    PITHP_U_EXP,
+    PITHP_U_LOG,
+    PITHP_U_ABS,
+    PITHP_U_CLIP, /* p0 <= y <= p1; gradient 1 inside and on the borders */
+    PITHP_U_SCALE, /* y = p0 * x + p1 */
+    PITHP_U_COUNT
+} pithp_unary;
+
+typedef enum { PITHP_B_ADD, PITHP_B_SUB, PITHP_B_MUL, PITHP_B_DIV, PITHP_B_COUNT } pithp_binary;
+
+/* Geometry of a convolution; x [N,H,W,C], w [K,R,S,C/groups] (depthwise: [1,R,S,C], groups == C == K), y [N,P,Q,K].
+   pt, pl: zero rows above and zero columns left of the input; what lies below and right follows from P and Q. */
+typedef struct {
+    int64_t n, h, w, c, p, q, k, r, s;
+    int64_t stride_h, stride_w, dil_h, dil_w, pt, pl, groups;
+} pithp_conv;
+
+/* The table of row kernels of one instruction set. All pointers may be unaligned; n, c >= 0 of any value. */
+typedef struct pithp_kern {
+    const char *isa;
+    int lanes; /* pith_reals in a vector */
+
+    /* Depthwise, one output row: y[q, 0..c) for q in 0..Q of row `orow`, from x: the sample's input [H,W,C].
+       Rows and columns outside the input count as zero. */
+    void (*dw_row)(const pithp_conv *g, const pith_real *x, const pith_real *w, int64_t orow, pith_real *y);
+    /* Depthwise gradient of one input row: dx[W,C] of row `irow`; dy(p) = dy + (p - p0) * Q*C is output row p's
+       gradient, for the rows p0 <= p < p1 that the caller holds (all that reach irow). add: dx += instead of =. */
+    void (*dw_row_dx)(const pithp_conv *g, const pith_real *dy, int64_t p0, int64_t p1, const pith_real *w,
+                      int64_t irow, pith_real *dx, bool add);
+    /* Depthwise gradient of the weights from one output row: dw[R,S,C] += dy[Q,C] (x) x. */
+    void (*dw_row_dw)(const pithp_conv *g, const pith_real *x, const pith_real *dy, int64_t orow, pith_real *dw);
+
+    /* Per-channel sums over rows of [rows,C]: sum[c] += x, in one pass. */
+    void (*col_sum)(const pith_real *x, int64_t rows, int64_t c, pith_real *sum);
+    /* sq[c] += (x - centre[c])^2. */
+    void (*col_sq)(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *sq);
+
+    /* y = act(scale[c] * x + shift[c]) (+ res, when not NULL, before act when res_first else after), x may equal y. */
+    void (*affine_act)(const pith_real *x, const pith_real *scale, const pith_real *shift, const pith_real *res,
+                       bool res_first, pithp_act act, int64_t rows, int64_t c, pith_real *y);
+    /* With u = dz * act'(scale[c]*y + shift[c]) : s1[c] += u, s2[c] += u * (y - mean[c]). */
+    void (*bn_reduce)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
+                      const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1, pith_real *s2);
+    /* dy = a[c] * u + b[c] * y + d[c], u as above. add: dy +=. dy may equal dz. */
+    void (*bn_dy)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
+                  const pith_real *a, const pith_real *b, const pith_real *d, pithp_act act, int64_t rows, int64_t c,
+                  pith_real *dy, bool add);
+
+    void (*unary)(pithp_unary f, const pith_real *x, int64_t n, pith_real p0, pith_real p1, pith_real *y);
+    /* dx (+)= dy * f'(x); y = f(x) is given too. */
+    void (*unary_grad)(pithp_unary f, const pith_real *x, const pith_real *y, const pith_real *dy, int64_t n,
+                       pith_real p0, pith_real p1, pith_real *dx, bool add);
+    /* y = a (op) b on n elements; sa, sb: 1 for a vector, 0 for one value used throughout. */
+    void (*binary)(pithp_binary f, const pith_real *a, int sa, const pith_real *b, int sb, int64_t n, pith_real *y);
+    void (*axpy)(pith_real alpha, const pith_real *x, int64_t n, pith_real *y); /* y += alpha * x */
+    pith_real (*sum)(const pith_real *x, int64_t n);
+    pith_real (*dot)(const pith_real *a, const pith_real *b, int64_t n);
+
+    /* SGD with momentum: m = mu*m + g + wd*w; w -= lr * (nesterov ? g + wd*w + mu*m : m); g = 0; if ema: e += (1-d)*(w-e).
+       g is first multiplied by gscale (clipping). */
+    void (*sgd)(pith_real *w, pith_real *g, pith_real *m, pith_real *ema, int64_t n, pith_real lr, pith_real mu,
+                pith_real wd, bool nesterov, pith_real gscale, pith_real ema_decay);
+    /* AdamW; c1 = 1-beta1^t, c2 = 1-beta2^t: v, m updated; w -= lr*(m/c1/(sqrt(v/c2)+eps) + wd*w); g = 0; ema. */
+    void (*adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n, pith_real lr,
+                  pith_real b1, pith_real b2, pith_real eps, pith_real wd, pith_real c1, pith_real c2,
+                  pith_real gscale, pith_real ema_decay);
+} pithp_kern;
+
+const pithp_kern *pithp_kern_get(pithp_isa isa); /* never NULL: falls back to the base set */
+
+/* What a driver runs with. */
+typedef struct {
+    int threads;
+    const pithp_kern *k;
+    const pithp_blas *blas;
+} pithp_env;
+
+/* ---- Elementwise in parallel -------------------------------------------------------------------------------- */
+void pithp_run_unary(const pithp_env *e, pithp_unary f, const pith_real *x, int64_t n, pith_real p0, pith_real p1,
+                     pith_real *y);
+void pithp_run_unary_grad(const pithp_env *e, pithp_unary f, const pith_real *x, const pith_real *y,
+                          const pith_real *dy, int64_t n, pith_real p0, pith_real p1, pith_real *dx, bool add);
+void pithp_run_binary(const pithp_env *e, pithp_binary f, const pith_real *a, int sa, const pith_real *b, int sb,
+                      int64_t n, pith_real *y);
+void pithp_run_axpy(const pithp_env *e, pith_real alpha, const pith_real *x, int64_t n, pith_real *y);
+double pithp_run_sum(const pithp_env *e, const pith_real *x, int64_t n); /* fixed blocks, added in double, in order */
+
+/* C[m,n] = op(A) op(B) + beta C (row-major, beta 0 or 1), cut into row tiles; when m is small and k large (weight
+   gradients) into k-slots added in order, for which scratch is used. */
+size_t pithp_gemm_scratch(int64_t m, int64_t n, int64_t k);
+void pithp_run_gemm(const pithp_env *e, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const pith_real *a,
+                    const pith_real *b, pith_real beta, pith_real *c, void *scratch);
+
+/* ---- Batch normalisation ------------------------------------------------------------------------------------
+   Rows are N*P*Q, channels C. Statistics: per tile a mean and a centred sum of squares, merged in order in double
+   (Chan, Golub, LeVeque 1979): exact even where the mean is large. var is the biased (1/rows) variance. */
+size_t pithp_bn_scratch(int64_t rows, int64_t c);
+void pithp_bn_stats(const pithp_env *e, const pith_real *x, int64_t rows, int64_t c, pith_real *mean, pith_real *var,
+                    void *scratch);
+void pithp_affine_act(const pithp_env *e, const pith_real *x, const pith_real *scale, const pith_real *shift,
+                      const pith_real *res, bool res_first, pithp_act act, int64_t rows, int64_t c, pith_real *y);
+/* s1[c] = sum u, s2[c] = sum u * (y - mean). */
+void pithp_bn_reduce(const pithp_env *e, const pith_real *dz, const pith_real *y, const pith_real *scale,
+                     const pith_real *shift, const pith_real *mean, pithp_act act, int64_t rows, int64_t c,
+                     pith_real *s1, pith_real *s2, void *scratch);
+void pithp_bn_dy(const pithp_env *e, const pith_real *dz, const pith_real *y, const pith_real *scale,
+                 const pith_real *shift, const pith_real *a, const pith_real *b, const pith_real *d, pithp_act act,
+                 int64_t rows, int64_t c, pith_real *dy, bool add);
+
+/* ---- Convolution, any groups; depthwise (groups == C == K) has kernels of its own ---------------------------- */
+typedef struct {
+    pithp_conv g;
+    const pith_real *x, *w, *bias; /* bias [K] or NULL */
+    pith_real *y;
+    pith_real *mean, *var;           /* [K] batch statistics of y (after bias), taken while y's tile is in cache; or NULL */
+    const pith_real *scale, *shift;  /* [K]: y = act(scale*y + shift) in the epilogue; or NULL (then act applies alone) */
+    pithp_act act;
+    void *scratch;
+} pithp_conv_fwd;
+
+size_t pithp_conv_fwd_scratch(const pithp_conv *g, int threads);
+void pithp_conv_forward(const pithp_env *e, const pithp_conv_fwd *a);
+
+/* Where dL/dy comes from: dy itself, or computed tile by tile from dz and y: dy = a[k]*u + b[k]*y + d[k] with
+   u = dz * act'(scale[k]*y + shift[k]) (batch norm's and the activation's backward, never stored). */
+typedef struct {
+    const pith_real *dy;
+    const pith_real *dz, *y, *scale, *shift, *a, *b, *d; /* used when dy is NULL */
+    pithp_act act;
+} pithp_dy_src;
+
+typedef struct {
+    pithp_conv g;
+    const pith_real *x, *w;
+    pithp_dy_src src;
+    pith_real *dx; /* NULL: not wanted */
+    bool dx_add;
+    pith_real *dw, *dbias; /* += ; NULL: not wanted */
+    void *scratch;
+} pithp_conv_bwd;
+
+size_t pithp_conv_bwd_scratch(const pithp_conv *g, int threads);
+void pithp_conv_backward(const pithp_env *e, const pithp_conv_bwd *a);
+
+/* ---- Naive twins (kernels/float/ref): the definition, one accumulator in double, no tiles -------------------- */
+void pithp_ref_conv_forward(const pithp_conv_fwd *a);
+void pithp_ref_conv_backward(const pithp_conv_bwd *a);
+void pithp_ref_bn_stats(const pith_real *x, int64_t rows, int64_t c, pith_real *mean, pith_real *var);
+void pithp_ref_bn_reduce(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
+                         const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1, pith_real *s2);
+void pithp_ref_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const pith_real *a, const pith_real *b,
+                    pith_real beta, pith_real *c);
+double pithp_ref_act(pithp_act act, double u);
+double pithp_ref_act_grad(pithp_act act, double u);
+double pithp_ref_unary(pithp_unary f, double x, double p0, double p1);
+double pithp_ref_unary_grad(pithp_unary f, double x, double p0, double p1);
+
+#endif
