@@ -48,6 +48,18 @@ static void gemm_blas(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pith_re
        (int)ldb, beta, c, (int)ldc);
 }
 
+/* The same for OpenBLAS's OpenMP build. It asks OpenMP for the number of threads at every call, and that setting is
+   the calling thread's own and the program's to change: so it is set around each product. */
+static void gemm_openmp(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pith_real alpha, const pith_real *a,
+                        int64_t lda, const pith_real *b, int64_t ldb, pith_real beta, pith_real *c, int64_t ldc,
+                        const pithp_blas *self)
+{
+    int before = self->omp_get();
+    self->omp_set(1);
+    gemm_blas(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, self);
+    self->omp_set(before);
+}
+
 /* Stands in where no BLAS could be opened: the context says PITH_ENOTFOUND, and a program that goes on all the same
    is slow instead of calling a null pointer. */
 static void gemm_naive(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pith_real alpha, const pith_real *a,
@@ -148,27 +160,41 @@ static void *symbol(const pithp_blas *b, const char *name)
     return dlsym(b->handle ? b->handle : RTLD_DEFAULT, name);
 }
 
-static void ask_text(const pithp_blas *b, const char *name, char *text, size_t size)
+/* Puts the address of the function called `name` at `fn`, the address of a function pointer. */
+static bool find(const pithp_blas *b, const char *name, void *fn)
 {
     void *p = symbol(b, name);
-    char *(*fn)(void) = NULL;
-    memcpy(&fn, &p, sizeof fn);
-    snprintf(text, size, "%s", p ? fn() : "unknown");
+    memcpy(fn, &p, sizeof p);
+    return p;
+}
+
+static void ask_text(const pithp_blas *b, const char *name, char *text, size_t size)
+{
+    char *(*fn)(void);
+    snprintf(text, size, "%s", find(b, name, &fn) ? fn() : "unknown");
     for (size_t n = strlen(text); n && text[n - 1] == ' ';)
         text[--n] = 0;
 }
 
 /* Our products run side by side, one per thread; a BLAS with threads of its own would only fight with them, and its
    sums would depend on their number. */
-static void set_one_thread(const pith_ctx *c, const pithp_blas *b)
+static void set_one_thread(const pith_ctx *c, pithp_blas *b)
 {
-    void *p = symbol(b, "openblas_set_num_threads");
-    void (*fn)(int) = NULL;
-    memcpy(&fn, &p, sizeof fn);
-    if (p)
-        fn(1);
-    else
+    enum { OPENMP_BUILD = 2 };
+    void (*set)(int);
+    int (*get)(void), (*parallel)(void);
+    if (!find(b, "openblas_set_num_threads", &set) || !find(b, "openblas_get_num_threads", &get)) {
         pithp_log(c, PITH_LOG_WARN, "%s is not OpenBLAS: it may use threads of its own, and be slow", b->file);
+        return;
+    }
+    if (find(b, "openblas_get_parallel", &parallel) && parallel() == OPENMP_BUILD &&
+        find(b, "omp_get_max_threads", &b->omp_get) && find(b, "omp_set_num_threads", &b->omp_set)) {
+        b->gemm = gemm_openmp;
+        return;
+    }
+    if (get() != 1)
+        pithp_log(c, PITH_LOG_INFO, "BLAS %s had %d threads and is set to one", b->file, get());
+    set(1);
 }
 
 static void describe(const pith_ctx *c, pithp_blas *b, const char *core)
@@ -201,9 +227,9 @@ pith_status pithp_blas_open(pith_ctx *c, pithp_blas *b)
     if (files == candidates && dlsym(RTLD_DEFAULT, "openblas_get_corename"))
         b->fn = dlsym(RTLD_DEFAULT, GEMM_NAME); /* the program is linked with an OpenBLAS */
     if (!b->fn) {
-        b->handle = load(files, core, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD); /* loaded by an earlier context */
+        b->handle = load(files, core, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD); /* loaded by an earlier context */
         if (!b->handle)
-            b->handle = load(files, core, RTLD_NOW | RTLD_LOCAL);
+            b->handle = load(files, core, RTLD_LAZY | RTLD_LOCAL);
         if (b->handle)
             b->fn = dlsym(b->handle, GEMM_NAME);
         else if (files == candidates)

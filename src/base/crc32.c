@@ -72,13 +72,11 @@ static const uint32_t table[16][256] = { TABLE(K0),  TABLE(K1),  TABLE(K2),  TAB
                                          TABLE(K6),  TABLE(K7),  TABLE(K8),  TABLE(K9), TABLE(K10), TABLE(K11),
                                          TABLE(K12), TABLE(K13), TABLE(K14), TABLE(K15) };
 
-/* The eight bytes of x, the first of them `last` zero bytes away from the end of the step. */
-static inline uint32_t eight(uint64_t x, int last)
+/* The four bytes of x, the first of them `last` zero bytes away from the end of the step. */
+static inline uint32_t four(uint32_t x, int last)
 {
-    uint32_t r = 0;
-    for (int i = 0; i < 8; i++)
-        r ^= table[last - i][x >> (8 * i) & 255];
-    return r;
+    return table[last][x & 255] ^ table[last - 1][x >> 8 & 255] ^ table[last - 2][x >> 16 & 255] ^
+           table[last - 3][x >> 24];
 }
 
 uint32_t pithp_crc32(uint32_t crc, const void *p, size_t n)
@@ -86,10 +84,9 @@ uint32_t pithp_crc32(uint32_t crc, const void *p, size_t n)
     const uint8_t *s = p;
     crc = ~crc;
     for (; n >= 16; n -= 16, s += 16) {
-        uint64_t a, b;
-        memcpy(&a, s, 8);
-        memcpy(&b, s + 8, 8);
-        crc = eight(le64toh(a) ^ crc, 15) ^ eight(le64toh(b), 7);
+        uint32_t w[4];
+        memcpy(w, s, sizeof w);
+        crc = four(le32toh(w[0]) ^ crc, 15) ^ four(le32toh(w[1]), 11) ^ four(le32toh(w[2]), 7) ^ four(le32toh(w[3]), 3);
     }
     while (n--)
         crc = crc >> 8 ^ table[0][(crc ^ *s++) & 255];
