@@ -1,0 +1,141 @@
+/* One picture: backdrop, animal, foreground, then the lens. */
+#include "draw.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Two passes of a binomial kernel of sigma px along one axis; sigma up to about 2 at any size that matters. */
+static void blur_axis(const float *in, float *out, int size, int step, int other, const float *w, int reach)
+{
+    for (int i = 0; i < size; i++)
+        for (int j = 0; j < size; j++) {
+            float sum[3] = { 0, 0, 0 };
+            for (int k = -reach; k <= reach; k++) {
+                int q = j + k < 0 ? 0 : j + k >= size ? size - 1 : j + k;
+                const float *p = in + 3 * ((size_t)i * (size_t)other + (size_t)q * (size_t)step);
+                for (int ch = 0; ch < 3; ch++)
+                    sum[ch] += w[k + reach] * p[ch];
+            }
+            memcpy(out + 3 * ((size_t)i * (size_t)other + (size_t)j * (size_t)step), sum, sizeof sum);
+        }
+}
+
+static void blur(draw_canvas *c, float *spare, float sigma)
+{
+    enum { MOST = 12 };
+    float w[2 * MOST + 1], sum = 0;
+    int reach = (int)ceilf(2 * sigma);
+    reach = reach > MOST ? MOST : reach;
+    if (sigma < 0.25f)
+        return;
+    for (int k = -reach; k <= reach; k++)
+        sum += w[k + reach] = expf(-0.5f * (float)(k * k) / (sigma * sigma));
+    for (int k = 0; k <= 2 * reach; k++)
+        w[k] /= sum;
+    blur_axis(c->rgb, spare, c->size, 1, c->size, w, reach);
+    blur_axis(spare, c->rgb, c->size, c->size, 1, w, reach);
+}
+
+static void set_light(draw_canvas *c, draw_rng *r)
+{
+    float a = draw_uniform(r, -3.0f, -0.14f), flat = draw_uniform(r, 0.45f, 0.85f); /* from above, left or right */
+    c->lx = flat * cosf(a);
+    c->ly = flat * sinf(a);
+    c->lz = sqrtf(1 - flat * flat);
+    c->ambient = draw_uniform(r, 0.45f, 0.75f);
+    c->diffuse = (1.12f - c->ambient) * draw_uniform(r, 0.9f, 1.2f);
+    c->outline = draw_chance(r, 0.4f) ? 0 : draw_uniform(r, 0.1f, 0.7f);
+    c->fuzz = draw_chance(r, 0.4f) ? 0 : draw_uniform(r, 0.01f, 0.06f);
+    c->seed = (uint32_t)draw_bits(r);
+}
+
+/* Where the animal goes: scale, turn, mirror and place, so that most of it (and always its head) is in the picture. */
+static draw_frame place(const draw_canvas *c, const draw_animal *a, draw_rng *r, draw_vec *head, float *floor_y)
+{
+    draw_vec lo, hi, at;
+    draw_animal_extent(a, &lo, &hi, &at);
+    float n = (float)c->size, wide = hi.x - lo.x, high = hi.y - lo.y;
+    float k = draw_uniform(r, 0.62f, 1.2f) / fmaxf(wide, high);
+    float turn = draw_uniform(r, -1, 1) + draw_uniform(r, -1, 1), mirror = draw_chance(r, 0.5f) ? -1 : 1;
+    float stretch = draw_uniform(r, 0.92f, 1.08f), sx = k * stretch * mirror, sy = k / stretch;
+    float rx = fmaxf(0, 0.5f - 0.42f * k * wide), ry = fmaxf(0, 0.5f - 0.42f * k * high);
+    draw_frame f = { { n, 0, 0, n }, { 0, 0 } };
+    f = draw_frame_at(f, 0.5f + draw_uniform(r, -rx, rx) * 1.0f, 0.5f + draw_uniform(r, -ry, ry), 0.22f * turn, sx, sy);
+    draw_vec mid = draw_to_pixels(f, (lo.x + hi.x) / 2, (lo.y + hi.y) / 2), h;
+    f.o.x += f.o.x - mid.x;
+    f.o.y += f.o.y - mid.y;
+    h = draw_to_pixels(f, at.x, at.y);
+    float room = fminf(0.45f, 0.9f * k) * n; /* keep the head in */
+    f.o.x += draw_clamp(h.x, room, n - room) - h.x;
+    f.o.y += draw_clamp(h.y, room, n - room) - h.y;
+    h = draw_to_pixels(f, at.x, at.y);
+    *head = (draw_vec){ h.x / n, h.y / n };
+    *floor_y = draw_to_pixels(f, (lo.x + hi.x) / 2, hi.y).y / n;
+    return f;
+}
+
+static void ground_shadow(draw_canvas *c, draw_frame f, const draw_animal *a)
+{
+    draw_vec lo, hi, head;
+    draw_animal_extent(a, &lo, &hi, &head);
+    draw_shape s;
+    draw_paint p = { .flat = { 0.05f, 0.05f, 0.06f }, .alpha = 0.45f, .soft = 0.3f };
+    shape_new(&s, 0);
+    shape_ellipse(&s, 0.5f * (lo.x + hi.x), hi.y - 0.12f, 0.36f * (hi.x - lo.x), 0.2f, 0);
+    if (a->pose != POSE_FACE)
+        draw_shape_paint(c, f, &s, &p);
+}
+
+static void finish(const draw_canvas *c, draw_rng *r, uint64_t pixel_key, uint8_t *out)
+{
+    float gain = draw_uniform(r, 0.78f, 1.15f), gamma = draw_uniform(r, 0.85f, 1.2f), vignette = draw_uniform(r, 0, 0.35f);
+    float grain = draw_chance(r, 0.4f) ? 0 : draw_uniform(r, 0.005f, 0.06f), colour = draw_uniform(r, 0.2f, 1);
+    float tint[3], n = (float)c->size, table[1025];
+    for (int ch = 0; ch < 3; ch++)
+        tint[ch] = gain * draw_uniform(r, 0.93f, 1.07f);
+    for (int i = 0; i <= 1024; i++)
+        table[i] = powf((float)i / 1024, gamma);
+    for (int y = 0; y < c->size; y++)
+        for (int x = 0; x < c->size; x++) {
+            float dx = ((float)x + 0.5f) / n - 0.5f, dy = ((float)y + 0.5f) / n - 0.5f, v = 1 - vignette * 2 * (dx * dx + dy * dy);
+            uint64_t bits = draw_mix(pixel_key + (uint64_t)(y * c->size + x));
+            const float *p = c->rgb + 3 * ((size_t)y * (size_t)c->size + (size_t)x);
+            float grey = (float)(bits >> 48) / 32768 - 1;
+            for (int ch = 0; ch < 3; ch++) {
+                float own = (float)(bits >> (16 * ch) & 0xffff) / 32768 - 1;
+                float q = draw_clamp(p[ch] * tint[ch] * v, 0, 1);
+                q = table[(int)(q * 1024)] + grain * (grey + colour * own);
+                *out++ = (uint8_t)(draw_clamp(q, 0, 1) * 255 + 0.5f);
+            }
+        }
+}
+
+int draw_picture(uint64_t seed, int split, int cls, uint32_t index, int size, uint8_t *rgb, int *quality)
+{
+    uint64_t id = draw_mix(draw_mix(seed) ^ ((uint64_t)split << 40 | (uint64_t)cls << 36 | index));
+    size_t n = (size_t)size * (size_t)size;
+    float *block = calloc(n * 8, sizeof *block);
+    if (!block)
+        return -1;
+    draw_canvas c = { .size = size, .rgb = block, .dist = block + 3 * n, .lit = block + 4 * n };
+    draw_rng coat_r = draw_rng_for(id, USE_COAT), scene = draw_rng_for(id, USE_SCENE), object = draw_rng_for(id, USE_OBJECT);
+    draw_rng where = draw_rng_for(id, USE_PLACE), pose = draw_rng_for(id, USE_POSE), body = draw_rng_for(id, USE_BODY);
+    draw_rng light = draw_rng_for(id, USE_LIGHT), front = draw_rng_for(id, USE_FRONT), lens = draw_rng_for(id, USE_LENS);
+    draw_coat coat = draw_coat_new(&coat_r);
+    draw_animal animal = draw_animal_new(cls, &pose, &body);
+    draw_vec head;
+    float floor_y, pixel = (float)size / 128;
+    draw_frame f = place(&c, &animal, &where, &head, &floor_y);
+    set_light(&c, &light);
+    draw_backdrop(&c, &scene, &object, floor_y);
+    blur(&c, block + 5 * n, draw_uniform(&lens, 0, 1.6f) * pixel); /* depth of field */
+    ground_shadow(&c, f, &animal);
+    draw_animal_paint(&c, f, &animal, &coat);
+    draw_foreground(&c, &front, head, 1.1f * draw_frame_scale(f) / (float)size);
+    blur(&c, block + 5 * n, (draw_chance(&lens, 0.6f) ? 0.3f : draw_uniform(&lens, 0.3f, 1.1f)) * pixel);
+    *quality = 80 + draw_pick(&lens, 16);
+    finish(&c, &lens, draw_mix(id ^ draw_mix(USE_PIXEL)), rgb);
+    free(block);
+    return 0;
+}
