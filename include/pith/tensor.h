@@ -51,7 +51,7 @@ PITH_API pith_status pith_run(pith_tensor *t);
    Gradients add up over calls until an optimiser steps or pith_zero_grad. Since 0.1. */
 PITH_API pith_status pith_backward(pith_tensor *loss);
 
-/* Sets the gradients of all the context's parameters to zero. Since 0.1. */
+/* Sets the gradients of the bare engine's parameters and leaves to zero. Since 0.1. */
 PITH_API void pith_zero_grad(pith_ctx *c);
 
 /* The value of a one-element float tensor after a run; NaN (and an error) if there is none. Since 0.1. */

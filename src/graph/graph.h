@@ -1,0 +1,168 @@
+/* graph/graph.h: floor 2. Nodes, the graph that holds them, shapes, plans.
+
+   A graph is an append-only list of nodes; a node's operands always have smaller ids, so id order is a topological
+   order. The bare tensor engine records into the context's own graph, a model into the model's. */
+#ifndef PITHP_GRAPH_H
+#define PITHP_GRAPH_H
+
+#include "base/base.h"
+#include "kernels/float/kernels.h"
+#include <pith/op.h>
+#include <pith/tensor.h>
+
+typedef enum {
+    PITHP_NODE_OP = 0,
+    PITHP_NODE_DATA,  /* leaf with its own storage */
+    PITHP_NODE_INPUT, /* a model's input or label: storage in the plan, first dimension is the batch */
+    PITHP_NODE_PARAM, /* trainable leaf */
+    PITHP_NODE_STATE  /* running statistics: saved with the model, no gradient */
+} pithp_node_kind;
+
+typedef struct pithp_graph pithp_graph;
+
+/* How a parameter of a model gets its first values; drawn from (seed, hash of name). */
+typedef enum { PITHP_INIT_ZERO = 0, PITHP_INIT_ONE, PITHP_INIT_NORMAL, PITHP_INIT_UNIFORM } pithp_init;
+
+struct pith_tensor {
+    pithp_graph *g;
+    uint32_t id;
+    pithp_node_kind kind;
+    bool poison;
+    const pith_op *op; /* of PITHP_NODE_OP */
+    void *attr;
+    int n_in;
+    pith_tensor *in[PITH_OP_MAX_IN]; /* NULL: absent */
+    char *name;                      /* may be NULL */
+    pith_dtype dtype;
+    pith_shape shape; /* as recorded; of nodes that depend on an input: with one sample */
+    bool keep, require_grad, frozen, decay; /* decay: weight decay applies to this parameter */
+    pithp_init init;
+    double init_scale; /* deviation or half-width */
+    void *value;       /* leaves: DATA, PARAM, STATE */
+    pith_real *grad;   /* PARAM, and DATA with require_grad */
+    bool owns_value;   /* else they lie in the model's flat blocks */
+    pith_plan *run_plan, *back_plan; /* made by pith_run, pith_backward */
+    const pith_plan *last_plan;      /* the plan that last computed this kept value */
+};
+
+struct pithp_graph {
+    pithp_obj obj;
+    pith_ctx *ctx;
+    pith_tensor **nodes;
+    size_t n, cap;
+    uint64_t version; /* goes up when recorded nodes change (freezing, passes): older plans are stale */
+    bool traced;      /* of a model: shapes carry a batch of one, and the model lays parameters out after the trace */
+    pith_tensor poison;
+};
+
+pithp_graph *pithp_graph_new(pith_ctx *c);
+pithp_graph *pithp_ctx_graph(pith_ctx *c);            /* the bare engine's, made when first needed; NULL: no memory */
+void pithp_graph_free_plans(pith_ctx *c, const pithp_graph *g);
+pith_tensor *pithp_poison(pith_ctx *c);               /* never NULL unless memory ran out at once */
+pith_tensor *pithp_node_new(pithp_graph *g, pithp_node_kind kind, pith_dtype dtype, pith_shape shape, const char *name);
+pith_tensor *pithp_node_input(pithp_graph *g, const char *name, pith_dtype dtype, pith_shape shape);
+pith_tensor *pithp_node_param(pithp_graph *g, const char *name, pith_shape shape, pithp_init init, double scale,
+                              bool decay);
+pith_tensor *pithp_node_state(pithp_graph *g, const char *name, pith_shape shape, pithp_init init);
+pith_status pithp_node_fill(pith_tensor *t); /* value from init */
+pith_tensor *pithp_graph_find(const pithp_graph *g, const char *name);
+
+/* ops floor's table, given to the graph floor through the context at link time (ops/table.c). */
+extern const pith_op *const pithp_op_table[];
+extern const size_t pithp_op_table_n;
+
+/* The next two are what op files use. */
+static inline const pithp_env *pithp_call_env(const pith_call *k) { return (const pithp_env *)k->env; }
+
+/* ---- Fusion ---------------------------------------------------------------------------------------------------
+   A fused op exists only in plans. ops/ fills this table; the planner asks each rule at each node, in order. */
+typedef struct {
+    const pith_op *op;
+    const void *attr;
+    int n_in;
+    pith_tensor *in[PITH_OP_MAX_IN];
+    pith_tensor *absorbed[4]; /* nodes whose values then never exist */
+    int n_absorbed;
+    union {
+        double align;
+        uint8_t bytes[256];
+    } attr_room; /* attr may point here */
+} pithp_fused;
+
+/* True if the node t (the last of the pattern) can be computed by one fused op. single(ctx, x): x is used only once
+   and not kept, so it may be absorbed. */
+typedef bool (*pithp_fuse_rule)(const pith_tensor *t, bool (*single)(void *arg, const pith_tensor *x), void *arg,
+                                pithp_fused *out);
+extern const pithp_fuse_rule pithp_fuse_rules[];
+extern const size_t pithp_fuse_rules_n;
+
+/* ---- Plans ---------------------------------------------------------------------------------------------------- */
+typedef enum { PITHP_MEM_NONE = 0, PITHP_MEM_LEAF, PITHP_MEM_ARENA, PITHP_MEM_ALIAS } pithp_mem_kind;
+
+typedef struct {
+    pith_tensor *t;
+    pith_shape shape;
+    pith_dtype dtype;
+    pithp_mem_kind mem;
+    int alias;       /* value index whose memory this one shares (MEM_ALIAS) */
+    int block;       /* arena block of the value, -1 none */
+    int grad_block;  /* arena block of the gradient, -1 none */
+    int grad_alias;  /* value index whose gradient memory this one shares, -1 none */
+    bool need_grad, target, batched;
+    int step;        /* that computes it, -1 for leaves */
+    int uses;
+} pithp_value;
+
+typedef struct {
+    const pith_op *op;
+    void *attr;
+    const pith_tensor *t; /* node it stands for: name, id */
+    int n_in, in[PITH_OP_MAX_IN], out;
+    int aux_block, scratch_block, back_scratch_block;
+    size_t aux, scratch, scratch_back;
+    bool back; /* has a backward pass in this plan */
+    bool grad_add[PITH_OP_MAX_IN], grad_shared[PITH_OP_MAX_IN];
+    pith_call fwd, bwd;
+    pith_val *fwd_in, *bwd_in;
+} pithp_step;
+
+typedef struct {
+    size_t bytes, offset;
+    int from, to; /* time of first and last use */
+} pithp_block;
+
+struct pith_plan {
+    pithp_obj obj;
+    pithp_graph *g;
+    uint64_t version;
+    pith_plan_cfg cfg;
+    int64_t batch, bound; /* capacity; samples it is bound to now */
+    pithp_env env;
+    pithp_value *values;
+    int n_values, *value_of; /* value_of[node id], -1 */
+    int n_value_of;
+    pithp_step *steps;
+    int n_steps, n_back; /* steps; of them those with backward */
+    pithp_block *blocks;
+    int n_blocks, cap_blocks;
+    uint8_t *arena;
+    size_t arena_bytes;
+    int loss; /* value index of the scalar that backward starts from, -1 */
+    uint64_t fwd_count; /* forwards made by pith_backward: keys their random numbers */
+    bool ran;
+};
+
+/* Times: forward of step s is s, its backward 2*n_steps-1-s; -1 is before, 2*n_steps after the run. */
+static inline int pithp_time_back(const pith_plan *p, int step) { return 2 * p->n_steps - 1 - step; }
+static inline int pithp_time_end(const pith_plan *p) { return 2 * p->n_steps; }
+
+/* plan.c calls these, in this order; each records its error. */
+pith_status pithp_plan_collect(pith_plan *p, pith_tensor *const *targets, int n); /* values, steps, fusion */
+pith_status pithp_plan_infer(pith_plan *p, int64_t n);                            /* shapes for n samples */
+pith_status pithp_plan_autograd(pith_plan *p);                                    /* who needs a gradient, who writes it */
+pith_status pithp_plan_layout(pith_plan *p);                                      /* lifetimes, blocks, the arena */
+pith_status pithp_plan_bind(pith_plan *p, int64_t n);                             /* pointers and shapes into the calls */
+int pithp_plan_block(pith_plan *p, size_t bytes, int from, int to);               /* -1: no memory */
+void pithp_arena_assign(pithp_block *b, int n, size_t *total, int *order);
+
+#endif
