@@ -77,7 +77,7 @@ static bool add_step(pith_plan *p, const pith_tensor *t, const pithp_fused *f)
     if (s->op->attr_size > 0) { /* copied: a fused node's attributes exist nowhere else */
         s->attr = pithp_alloc(p->g->ctx, 1, s->op->attr_size);
         if (s->attr == NULL) return false;
-        memcpy(s->attr, fused ? f->attr : t->attr, s->op->attr_size);
+        memcpy(s->attr, fused ? f->attr.bytes : t->attr, s->op->attr_size);
     }
     s->out = p->value_of[t->id];
     p->values[s->out].step = p->n_steps;

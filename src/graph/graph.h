@@ -78,7 +78,6 @@ static inline const pithp_env *pithp_call_env(const pith_call *k) { return (cons
    A fused op exists only in plans. ops/ fills this table; the planner asks each rule at each node, in order. */
 typedef struct {
     const pith_op *op;
-    const void *attr;
     int n_in;
     pith_tensor *in[PITH_OP_MAX_IN];
     pith_tensor *absorbed[4]; /* nodes whose values then never exist */
@@ -86,7 +85,7 @@ typedef struct {
     union {
         double align;
         uint8_t bytes[256];
-    } attr_room; /* attr may point here */
+    } attr;
 } pithp_fused;
 
 /* True if the node t (the last of the pattern) can be computed by one fused op. single(ctx, x): x is used only once
