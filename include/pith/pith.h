@@ -1,0 +1,15 @@
+/* pith/pith.h: everything. */
+#ifndef PITH_PITH_H
+#define PITH_PITH_H
+
+#include <pith/ctx.h>
+#include <pith/data.h>
+#include <pith/file.h>
+#include <pith/model.h>
+#include <pith/nn.h>
+#include <pith/op.h>
+#include <pith/ops.h>
+#include <pith/tensor.h>
+#include <pith/train.h>
+
+#endif

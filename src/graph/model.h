@@ -1,0 +1,40 @@
+/* graph/model.h: a model's insides. */
+#ifndef PITHP_MODEL_H
+#define PITHP_MODEL_H
+
+#include "graph/graph.h"
+#include <pith/model.h>
+
+typedef struct {
+    char *key, *value;
+} pithp_meta;
+
+struct pith_model {
+    pithp_obj obj;
+    pith_ctx *ctx;
+    pithp_graph *g;
+    char *name;
+    pith_tensor *input, *output;
+    /* Flat blocks, each parameter 64-byte aligned inside: values of the parameters then of the state; gradients of the
+       parameters alone. */
+    pith_real *weights, *grads;
+    int64_t n_params, n_weights; /* elements of the blocks, padding included */
+    pith_tensor **params;        /* PARAM nodes in id order */
+    int n_param_nodes;
+    pithp_meta *meta;
+    size_t n_meta, cap_meta;
+};
+
+/* An empty model with its input node, and the laying out of all weights once the graph stands (initialised from the
+   seed when fill). Used by pith_model_new, pith_model_clone and the file reader. NULL / status after an error. */
+pith_model *pithp_model_begin(pith_ctx *c, const char *name, pith_shape input, const char *input_name);
+pith_status pithp_model_finish(pith_model *m, pith_tensor *output, bool fill);
+
+/* Copies the nodes that the output of src needs into g as they are (attributes, names, flags), without weights. map
+   [src node id] -> new node. */
+pith_status pithp_model_copy_values(pith_model *to, const pith_model *from);
+
+/* True for nodes that belong to the saved model: the output's ancestors. marks [g->n]. */
+void pithp_model_mark(const pith_model *m, uint8_t *marks);
+
+#endif
