@@ -1,0 +1,20 @@
+/* ops/axes.h: what the reductions over chosen dimensions (sum.c, mean.c, max.c) have in common. */
+#ifndef PITHP_AXES_H
+#define PITHP_AXES_H
+
+#include "ops/common.h"
+#include "ops/reduce.h"
+
+typedef struct {
+    int64_t axes; /* bit i: dimension i is reduced; 0: all are */
+    bool keep;    /* with size 1 in their place */
+} pithp_axes_attr;
+
+extern const pith_attr_field pithp_axes_fields[];
+
+uint32_t pithp_axes_mask(const pithp_axes_attr *a, int ndim);
+bool pithp_axes_shape(pith_infer *q);
+void pithp_axes_forward(const pith_call *k, bool mean);
+void pithp_axes_backward(const pith_call *k, bool mean);
+
+#endif
