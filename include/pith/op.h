@@ -82,6 +82,7 @@ struct pith_op {
     bool (*shape)(pith_infer *q);  /* all checks; false after pith_op_fail() */
     void (*forward)(const pith_call *k);
     void (*backward)(const pith_call *k); /* NULL: no gradient flows to the operands */
+    int64_t (*macs)(const pith_infer *q); /* multiply-adds of the inferred call, for pith_model_info; NULL: none */
     uint32_t reads;    /* PITH_READS_* */
     uint32_t no_grad;  /* bit i: operand i never gets a gradient (labels, statistics) */
     uint32_t state;    /* bit i: operand i is state that a training forward updates */

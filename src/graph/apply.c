@@ -124,7 +124,7 @@ pith_tensor *pith_op_apply(const pith_op *op, const void *attr, const char *name
     if (!operands_ok(op, n_in, in, g)) return &g->poison;
 
     pith_ctx *c = g->ctx;
-    pith_tensor *t = pithp_node_new(g, PITHP_NODE_OP, PITH_F32, PITH_SCALAR, name);
+    pith_tensor *t = pithp_node_new(g, PITHP_NODE_OP, PITH_F32, PITH_SCALAR, name ? name : g->scope);
     if (t == NULL) return &g->poison;
     t->op = op;
     t->n_in = n_in;

@@ -129,7 +129,7 @@ pith_tensor *pithp_node_param(pithp_graph *g, const char *name, pith_shape shape
     t->init = init;
     t->init_scale = scale;
     t->decay = decay;
-    if (!g->traced && (!leaf_store(t, true) || pithp_node_fill(t))) return &g->poison;
+    if (!g->defer && (!leaf_store(t, true) || pithp_node_fill(t))) return &g->poison;
     return t;
 }
 
@@ -139,7 +139,7 @@ pith_tensor *pithp_node_state(pithp_graph *g, const char *name, pith_shape shape
     pith_tensor *t = pithp_node_new(g, PITHP_NODE_STATE, PITH_F32, shape, name);
     if (t == NULL) return &g->poison;
     t->init = init;
-    if (!g->traced && (!leaf_store(t, false) || pithp_node_fill(t))) return &g->poison;
+    if (!g->defer && (!leaf_store(t, false) || pithp_node_fill(t))) return &g->poison;
     return t;
 }
 

@@ -51,7 +51,8 @@ struct pithp_graph {
     pith_tensor **nodes;
     size_t n, cap;
     uint64_t version; /* goes up when recorded nodes change (freezing, passes): older plans are stale */
-    bool traced;      /* of a model: shapes carry a batch of one, and the model lays parameters out after the trace */
+    bool defer;       /* while a model is traced: it lays parameters out afterwards, in one block */
+    const char *scope; /* name given to nodes that are built without one; a layer sets it while it builds */
     pith_tensor poison;
 };
 

@@ -31,6 +31,12 @@ static bool conv_shape(pith_infer *q)
     return true;
 }
 
+static int64_t conv_macs(const pith_infer *q)
+{
+    pithp_conv g = pithp_conv_geometry_of(q->attr, q->in[0], q->in[1]);
+    return g.n * g.p * g.q * g.k * g.r * g.s * (g.c / g.groups);
+}
+
 static void conv_forward(const pith_call *k)
 {
     pithp_conv_fwd a = { .g = pithp_conv_geometry_of(k->attr, k->in[0].shape, k->in[1].shape), .x = k->in[0].data,
@@ -50,7 +56,8 @@ static void conv_backward(const pith_call *k)
 
 const pith_op pithp_op_conv2d = { .name = "conv2d", .min_in = 2, .max_in = 3, .attr_size = sizeof(pithp_conv_attr),
                                   .fields = fields, .shape = conv_shape, .forward = conv_forward,
-                                  .backward = conv_backward, .reads = PITH_READS_IN(0) | PITH_READS_IN(1) };
+                                  .backward = conv_backward, .macs = conv_macs,
+                                  .reads = PITH_READS_IN(0) | PITH_READS_IN(1) };
 
 pith_tensor *pith_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg)
 {
@@ -63,7 +70,7 @@ pith_tensor *pith_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_co
 const pith_op pithp_op_depthwise_conv2d = { .name = "depthwise_conv2d", .min_in = 2, .max_in = 3,
                                             .attr_size = sizeof(pithp_conv_attr), .fields = fields,
                                             .shape = conv_shape, .forward = conv_forward, .backward = conv_backward,
-                                            .reads = PITH_READS_IN(0) | PITH_READS_IN(1) };
+                                            .macs = conv_macs, .reads = PITH_READS_IN(0) | PITH_READS_IN(1) };
 
 pith_tensor *pith_depthwise_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg)
 {
