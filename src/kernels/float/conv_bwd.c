@@ -1,0 +1,119 @@
+/* kernels/float/conv_bwd.c: convolution backward. The work is cut into at most PITHP_SLOTS slots, each a run of units that
+   one thread walks in order: dy of a tile (computed from dz and y where batch norm's backward is fused in), dx of it,
+   and its share of dw and dbias, added up per slot; at the end the slots are added in order. A unit is a tile of
+   pixels, or whole samples where dx is gathered from overlapping windows. */
+#include "kernels/float/tile.h"
+#include <string.h>
+
+typedef struct {
+    const pithp_env *e;
+    const pithp_conv_bwd *a;
+    int64_t rows, unit, tile, units, slots, taps, dw_size, db_size;
+    pith_real *dw, *db, *own;           /* slots' sums; per-thread buffers */
+    int64_t dy_size, col_size, one;     /* reals of a thread's buffers: dy, col and dcol, all */
+    bool pointwise;
+} bwd;
+
+static int64_t pieces(int64_t reals) { return (int64_t)(pithp_piece(reals) / sizeof(pith_real)); }
+
+static bwd bwd_layout(const pithp_conv *g, bool dx)
+{
+    bwd b = { .rows = g->n * g->p * g->q, .taps = g->r * g->s * (g->c / g->groups),
+              .pointwise = pithp_is_pointwise(g) };
+    int64_t pq = g->p * g->q, cap = pithp_tile_cap(b.taps + g->k);
+    b.tile = b.unit = pithp_tile_rows(b.rows, b.taps + g->k);
+    if (!b.pointwise && dx) {
+        int64_t samples = pithp_i64max(1, pithp_i64min(cap / pithp_i64max(pq, 1), pithp_ceil_div(g->n, 16)));
+        b.unit = samples * pq;
+        b.tile = pithp_i64min(b.unit, cap);
+    }
+    b.units = b.rows > 0 ? pithp_ceil_div(b.rows, b.unit) : 0;
+    b.slots = pithp_i64min(PITHP_SLOTS, b.units);
+    b.dw_size = pieces(g->k * b.taps);
+    b.db_size = pieces(g->k);
+    b.dy_size = pieces(b.tile * g->k);
+    b.col_size = b.pointwise ? 0 : pieces(b.tile * b.taps);
+    b.one = b.dy_size + 2 * b.col_size;
+    return b;
+}
+
+size_t pithp_conv_bwd_scratch(const pithp_conv *g, int threads)
+{
+    if (pithp_is_depthwise(g)) return pithp_dw_bwd_scratch(g, threads);
+    bwd a = bwd_layout(g, true), b = bwd_layout(g, false);
+    int64_t slots = pithp_i64min(PITHP_SLOTS, pithp_i64max(g->n, pithp_ceil_div(a.rows, 48)));
+    int64_t reals = slots * (a.dw_size + a.db_size) + threads * pithp_i64max(a.one, b.one);
+    return (size_t)reals * sizeof(pith_real);
+}
+
+const pith_real *pithp_dy_rows(const pithp_env *e, const pithp_dy_src *src, int64_t first, int64_t rows, int64_t k,
+                               pith_real *buf)
+{
+    if (src->dy) return src->dy + first * k;
+    e->k->bn_dy(src->dz + first * k, src->y + first * k, src->scale, src->shift, src->a, src->b, src->d, src->act,
+                rows, k, buf, false);
+    return buf;
+}
+
+static void bwd_tile(const bwd *b, int64_t first, int64_t rows, pith_real *buf, pith_real *dw, pith_real *db)
+{
+    const pithp_conv_bwd *a = b->a;
+    const pithp_conv *g = &a->g;
+    int64_t kg = g->k / g->groups;
+    pith_real *col = buf + b->dy_size, *dcol = col + b->col_size;
+    const pith_real *dy = pithp_dy_rows(b->e, &a->src, first, rows, g->k, buf);
+    if (a->dbias) b->e->k->col_sum(dy, rows, g->k, db);
+    for (int64_t i = 0; i < g->groups; i++) {
+        const pith_real *x = a->x + first * g->c, *w = a->w + i * kg * b->taps, *dyg = dy + i * kg;
+        if (a->dx && b->pointwise)
+            pithp_tile_gemm(b->e, false, false, rows, b->taps, kg, dyg, g->k, w, b->taps, a->dx_add ? 1 : 0,
+                            a->dx + first * g->c, g->c);
+        else if (a->dx) {
+            pithp_tile_gemm(b->e, false, false, rows, b->taps, kg, dyg, g->k, w, b->taps, 0, dcol, b->taps);
+            pithp_col2im(g, dcol, i, first, rows, a->dx);
+        }
+        if (!a->dw) continue;
+        if (!b->pointwise) {
+            pithp_im2col(g, a->x, i, first, rows, col);
+            x = col;
+        }
+        pithp_tile_gemm(b->e, true, false, kg, b->taps, rows, dyg, g->k, x, b->taps, 1, dw + i * kg * b->taps,
+                        b->taps);
+    }
+}
+
+static void bwd_slot(void *arg, int64_t slot, int thread)
+{
+    const bwd *b = arg;
+    const pithp_conv *g = &b->a->g;
+    pith_real *dw = b->dw + slot * b->dw_size, *db = b->db + slot * b->db_size, *buf = b->own + thread * b->one;
+    int64_t from = slot * b->units / b->slots, to = (slot + 1) * b->units / b->slots, sample = g->h * g->w * g->c;
+    memset(dw, 0, (size_t)b->dw_size * sizeof *dw);
+    memset(db, 0, (size_t)b->db_size * sizeof *db);
+    for (int64_t u = from; u < to; u++) {
+        int64_t first = u * b->unit, end = pithp_i64min(first + b->unit, b->rows);
+        if (b->a->dx && !b->pointwise && !b->a->dx_add)
+            memset(b->a->dx + first / (g->p * g->q) * sample, 0,
+                   (size_t)((end - first) / (g->p * g->q) * sample) * sizeof *dw);
+        for (; first < end; first += b->tile)
+            bwd_tile(b, first, pithp_i64min(b->tile, end - first), buf, dw, db);
+    }
+}
+
+void pithp_conv_backward(const pithp_env *e, const pithp_conv_bwd *a)
+{
+    const pithp_conv *g = &a->g;
+    if (pithp_is_depthwise(g)) {
+        pithp_dw_backward(e, a);
+        return;
+    }
+    bwd b = bwd_layout(g, a->dx != NULL);
+    b.e = e;
+    b.a = a;
+    b.dw = a->scratch;
+    b.db = b.dw + b.slots * b.dw_size;
+    b.own = b.db + b.slots * b.db_size;
+    pithp_parallel(e->threads, b.slots, bwd_slot, &b);
+    if (a->dw) pithp_slots_add(e, b.dw, b.slots, b.dw_size, g->k * b.taps, a->dw, true);
+    if (a->dbias) pithp_slots_add(e, b.db, b.slots, b.db_size, g->k, a->dbias, true);
+}

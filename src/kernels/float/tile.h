@@ -1,0 +1,69 @@
+/* kernels/float/tile.h: how the drivers cut work. Sizes follow from shapes alone, never from the number of threads. */
+#ifndef PITHP_TILE_H
+#define PITHP_TILE_H
+
+#include "kernels/float/kernels.h"
+
+/* What a tile's inputs and outputs may hold together: a quarter megabyte, so that several fit the second-level cache. */
+#define PITHP_TILE_BYTES (256 * 1024)
+
+static inline int64_t pithp_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static inline int64_t pithp_i64min(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t pithp_i64max(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Scratch is handed out in pieces of whole cache lines. */
+static inline size_t pithp_piece(int64_t reals)
+{
+    return ((size_t)(reals > 0 ? reals : 0) * sizeof(pith_real) + 63) / 64 * 64;
+}
+
+/* Rows of a tile when each row holds `width` reals: as many as the budget takes, fewer where that would leave less
+   than 16 tiles, in multiples of 48 (what the product kernels like). */
+int64_t pithp_tile_cap(int64_t width);
+int64_t pithp_tile_rows(int64_t rows, int64_t width);
+
+/* Statistics of [rows,c] gathered by tiles: tile t's mean and centred sum of squares at part + t*2*c. */
+void pithp_stats_tile(const pith_real *x, int64_t rows, int64_t c, pith_real *part, const pithp_kern *k);
+void pithp_stats_merge(const pith_real *part, int64_t tiles, int64_t rows, int64_t tile, int64_t c, pith_real *mean,
+                       pith_real *var);
+
+/* dst[i] (+)= the sum over slots, in order, of part[slot*stride + i]. */
+void pithp_slots_add(const pithp_env *e, const pith_real *part, int64_t slots, int64_t stride, int64_t n,
+                     pith_real *dst, bool add);
+
+/* One single-threaded product on a tile; see kernels.h for what pithp_blas's gemm means. */
+void pithp_tile_gemm(const pithp_env *e, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const pith_real *a,
+                     int64_t lda, const pith_real *b, int64_t ldb, pith_real beta, pith_real *c, int64_t ldc);
+
+/* Geometry. */
+static inline bool pithp_is_depthwise(const pithp_conv *g)
+{
+    return g->groups == g->c && g->k == g->c && (g->c > 1 || g->r * g->s > 1);
+}
+static inline bool pithp_is_pointwise(const pithp_conv *g)
+{
+    return g->r == 1 && g->s == 1 && g->stride_h == 1 && g->stride_w == 1 && g->pt == 0 && g->pl == 0 &&
+           g->groups == 1 && g->p == g->h && g->q == g->w;
+}
+
+/* col[rows, R*S*cg] of output pixels first..first+rows (flat over N,P,Q), channels of one group; and its transpose,
+   which adds to dx. */
+void pithp_im2col(const pithp_conv *g, const pith_real *x, int64_t group, int64_t first, int64_t rows, pith_real *col);
+void pithp_col2im(const pithp_conv *g, const pith_real *col, int64_t group, int64_t first, int64_t rows,
+                  pith_real *dx);
+
+/* dy of `rows` rows of K starting at row `first`: src->dy itself or computed into buf. */
+const pith_real *pithp_dy_rows(const pithp_env *e, const pithp_dy_src *src, int64_t first, int64_t rows, int64_t k,
+                               pith_real *buf);
+
+/* The part of the forward pass that follows the products, on a hot tile: bias, statistics, scale, activation. */
+void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t tile, int64_t rows, pith_real *y,
+                         pith_real *part);
+
+/* Depthwise (dwconv.c). */
+size_t pithp_dw_fwd_scratch(const pithp_conv *g);
+void pithp_dw_forward(const pithp_env *e, const pithp_conv_fwd *a);
+size_t pithp_dw_bwd_scratch(const pithp_conv *g, int threads);
+void pithp_dw_backward(const pithp_env *e, const pithp_conv_bwd *a);
+
+#endif
