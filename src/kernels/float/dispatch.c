@@ -3,17 +3,25 @@
 
 extern const pithp_kern pithp_kern_base;
 
-/* The double build compiles the base set only. */
-#if defined(__x86_64__) && !defined(PITH_REAL_IS_DOUBLE) && !defined(PITHP_ONLY_BASE)
-extern const pithp_kern pithp_kern_avx2, pithp_kern_avx512;
-#define HAVE_X86 1
+/* The build says which sets its compiler could make; the double build has the base set only. */
+#ifdef PITH_REAL_IS_DOUBLE
+#undef PITHP_HAVE_AVX2
+#undef PITHP_HAVE_AVX512
+#endif
+#ifdef PITHP_HAVE_AVX2
+extern const pithp_kern pithp_kern_avx2;
+#endif
+#ifdef PITHP_HAVE_AVX512
+extern const pithp_kern pithp_kern_avx512;
 #endif
 
 const pithp_kern *pithp_kern_get(pithp_isa isa)
 {
-#ifdef HAVE_X86
+#ifdef PITHP_HAVE_AVX512
     if (isa == PITHP_ISA_AVX512) return &pithp_kern_avx512;
-    if (isa == PITHP_ISA_AVX2) return &pithp_kern_avx2;
+#endif
+#ifdef PITHP_HAVE_AVX2
+    if (isa >= PITHP_ISA_AVX2) return &pithp_kern_avx2; /* also for a wider one that was not built */
 #endif
     (void)isa;
     return &pithp_kern_base;
