@@ -25,7 +25,8 @@ static pith_ctx *make(void)
 }
 
 /* C[m,n] against sums in double, |difference| <= 1e-5 times the sum of the absolute terms. */
-static void check_gemm(const pith_ctx *c, bool ta, bool tb, int m, int n, int k, pith_real alpha, pith_real beta)
+static void check_gemm(const pith_ctx *c, bool ta, bool tb, int m, int n, int k, pith_real alpha,
+                       pith_real beta)
 {
     enum { LD = 80 };
     static pith_real a[LD * LD], b[LD * LD], got[LD * LD], was[LD * LD];
@@ -48,7 +49,8 @@ static void check_gemm(const pith_ctx *c, bool ta, bool tb, int m, int n, int k,
                     sum += x, size += fabs(x);
                 }
             }
-            wrong += !(fabs((double)got[i * LD + j] - sum) <= 1e-5 * size); /* outside C: nothing has changed */
+            wrong +=
+                !(fabs((double)got[i * LD + j] - sum) <= 1e-5 * size); /* outside C: nothing has changed */
         }
     ck_assert_int_eq(wrong, 0);
 }
@@ -71,7 +73,8 @@ START_TEST(blas_result)
 }
 END_TEST
 
-/* Each set that can be forced is used, by the kernels and by BLAS; the others are refused with the names of these. */
+/* Each set that can be forced is used, by the kernels and by BLAS; the others are refused with the names
+   of these. */
 START_TEST(blas_follows_cpu)
 {
     const char *cores[] = { "Prescott", "Haswell", "SkylakeX" };

@@ -1,10 +1,10 @@
 /* base/blas.c: OpenBLAS, opened at run time.
 
-   OpenBLAS chooses its kernels when it is loaded, from a list of processors that ends with its own release; on a newer
-   one it may fall back to its oldest kernels, a quarter of the speed. Only the environment can tell it better, and only
-   before it is loaded. So it is not linked but opened at the first context, with OPENBLAS_CORETYPE chosen from the
-   processor's features and OPENBLAS_NUM_THREADS=1 (its pthread build would start its threads at once), and the
-   environment is as before afterwards.
+   OpenBLAS chooses its kernels when it is loaded, from a list of processors that ends with its own
+   release; on a newer one it may fall back to its oldest kernels, a quarter of the speed. Only the
+   environment can tell it better, and only before it is loaded. So it is not linked but opened at the
+   first context, with OPENBLAS_CORETYPE chosen from the processor's features and OPENBLAS_NUM_THREADS=1
+   (its pthread build would start its threads at once), and the environment is as before afterwards.
 
    Two variables of our own: PITH_BLAS_CORE names the core type ("Haswell"), PITH_BLAS the library file. */
 #ifndef _GNU_SOURCE
@@ -21,17 +21,17 @@
 #include <strings.h>
 
 #ifdef PITH_REAL_IS_DOUBLE
-#define GEMM cblas_dgemm
+#define GEMM      cblas_dgemm
 #define GEMM_NAME "cblas_dgemm"
 #else
-#define GEMM cblas_sgemm
+#define GEMM      cblas_sgemm
 #define GEMM_NAME "cblas_sgemm"
 #endif
 
 /* The values of cblas.h's enumerations; the header itself may not be installed where the library runs. */
 enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };
-typedef void gemm_fn(int order, int ta, int tb, int m, int n, int k, pith_real alpha, const pith_real *a, int lda,
-                     const pith_real *b, int ldb, pith_real beta, pith_real *c, int ldc);
+typedef void gemm_fn(int order, int ta, int tb, int m, int n, int k, pith_real alpha, const pith_real *a,
+                     int lda, const pith_real *b, int ldb, pith_real beta, pith_real *c, int ldc);
 
 #ifdef PITHP_BLAS_LINKED
 gemm_fn GEMM;
@@ -48,11 +48,11 @@ static void gemm_blas(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pith_re
        (int)ldb, beta, c, (int)ldc);
 }
 
-/* The same for OpenBLAS's OpenMP build. It asks OpenMP for the number of threads at every call, and that setting is
-   the calling thread's own and the program's to change: so it is set around each product. */
-static void gemm_openmp(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pith_real alpha, const pith_real *a,
-                        int64_t lda, const pith_real *b, int64_t ldb, pith_real beta, pith_real *c, int64_t ldc,
-                        const pithp_blas *self)
+/* The same for OpenBLAS's OpenMP build. It asks OpenMP for the number of threads at every call, and that
+   setting is the calling thread's own and the program's to change: so it is set around each product. */
+static void gemm_openmp(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pith_real alpha,
+                        const pith_real *a, int64_t lda, const pith_real *b, int64_t ldb, pith_real beta,
+                        pith_real *c, int64_t ldc, const pithp_blas *self)
 {
     int before = self->omp_get();
     self->omp_set(1);
@@ -60,23 +60,25 @@ static void gemm_openmp(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pith_
     self->omp_set(before);
 }
 
-/* Stands in where no BLAS could be opened: the context says PITH_ENOTFOUND, and a program that goes on all the same
-   is slow instead of calling a null pointer. */
+/* Stands in where no BLAS could be opened: the context says PITH_ENOTFOUND, and a program that goes on all
+   the same is slow instead of calling a null pointer. */
 static void gemm_naive(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pith_real alpha, const pith_real *a,
-                       int64_t lda, const pith_real *b, int64_t ldb, pith_real beta, pith_real *c, int64_t ldc,
-                       const pithp_blas *self)
+                       int64_t lda, const pith_real *b, int64_t ldb, pith_real beta, pith_real *c,
+                       int64_t ldc, const pithp_blas *self)
 {
     (void)self;
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             double sum = 0;
             for (int64_t p = 0; p < k; p++)
-                sum += (double)(ta ? a[p * lda + i] : a[i * lda + p]) * (double)(tb ? b[j * ldb + p] : b[p * ldb + j]);
+                sum += (double)(ta ? a[p * lda + i] : a[i * lda + p]) *
+                       (double)(tb ? b[j * ldb + p] : b[p * ldb + j]);
             c[i * ldc + j] = alpha * (pith_real)sum + (beta == 0 ? 0 : beta * c[i * ldc + j]);
         }
 }
 
-/* The OpenBLAS core type whose kernels need what `isa` promises and no more; NULL leaves the choice to OpenBLAS. */
+/* The OpenBLAS core type whose kernels need what `isa` promises and no more; NULL leaves the choice to
+   OpenBLAS. */
 static const char *core_for(const pith_ctx *c)
 {
     const char *named = getenv("PITH_BLAS_CORE");
@@ -95,8 +97,8 @@ static const char *core_for(const pith_ctx *c)
 }
 
 #ifndef PITHP_BLAS_LINKED
-/* Loading with two variables set. Nothing in C makes setenv safe against a getenv in another thread; contexts made at
-   once in two threads are at least kept apart, by the library's one lock. */
+/* Loading with two variables set. Nothing in C makes setenv safe against a getenv in another thread;
+   contexts made at once in two threads are at least kept apart, by the library's one lock. */
 typedef struct {
     const char *name;
     char *old;
@@ -140,7 +142,8 @@ static void *load(const char *const *files, const char *core, int mode)
     return handle;
 }
 
-/* Debian's alternatives first, then its builds by path should the alternatives be broken, then Fedora's names. */
+/* Debian's alternatives first, then its builds by path should the alternatives be broken, then Fedora's
+   names. */
 static const char *const candidates[] = {
     "libopenblas.so.0",
 #if defined(__x86_64__) && defined(__linux__)
@@ -176,15 +179,16 @@ static void ask_text(const pithp_blas *b, const char *name, char *text, size_t s
         text[--n] = 0;
 }
 
-/* Our products run side by side, one per thread; a BLAS with threads of its own would only fight with them, and its
-   sums would depend on their number. */
+/* Our products run side by side, one per thread; a BLAS with threads of its own would only fight with
+   them, and its sums would depend on their number. */
 static void set_one_thread(const pith_ctx *c, pithp_blas *b)
 {
     enum { OPENMP_BUILD = 2 };
     void (*set)(int);
     int (*get)(void), (*parallel)(void);
     if (!find(b, "openblas_set_num_threads", &set) || !find(b, "openblas_get_num_threads", &get)) {
-        pithp_log(c, PITH_LOG_WARN, "%s is not OpenBLAS: it may use threads of its own, and be slow", b->file);
+        pithp_log(c, PITH_LOG_WARN, "%s is not OpenBLAS: it may use threads of its own, and be slow",
+                  b->file);
         return;
     }
     if (find(b, "openblas_get_parallel", &parallel) && parallel() == OPENMP_BUILD &&
@@ -208,7 +212,8 @@ static void describe(const pith_ctx *c, pithp_blas *b, const char *core)
     pithp_log(c, PITH_LOG_DEBUG, "BLAS: %s, kernels %s", b->file, b->core);
     if (core && strcasecmp(core, b->core))
         pithp_log(c, PITH_LOG_WARN,
-                  "BLAS %s runs its kernels for %s where %s was wanted: it was loaded before this context, or its build "
+                  "BLAS %s runs its kernels for %s where %s was wanted: it was loaded before this context, "
+                  "or its build "
                   "has no such kernels",
                   b->file, b->core, core);
 }
@@ -227,7 +232,8 @@ pith_status pithp_blas_open(pith_ctx *c, pithp_blas *b)
     if (files == candidates && dlsym(RTLD_DEFAULT, "openblas_get_corename"))
         b->fn = dlsym(RTLD_DEFAULT, GEMM_NAME); /* the program is linked with an OpenBLAS */
     if (!b->fn) {
-        b->handle = load(files, core, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD); /* loaded by an earlier context */
+        b->handle =
+            load(files, core, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD); /* loaded by an earlier context */
         if (!b->handle)
             b->handle = load(files, core, RTLD_LAZY | RTLD_LOCAL);
         if (b->handle)

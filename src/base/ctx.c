@@ -7,7 +7,7 @@
 
 enum { MOST_THREADS = 1024 };
 
-/* ---- Owned objects: a ring, newest first -------------------------------------------------------------------*/
+/* ---- Owned objects: a ring, newest first ----------------------------------------------------------------*/
 
 void pithp_own(pith_ctx *c, pithp_obj *o, void (*destroy)(pith_ctx *, pithp_obj *))
 {
@@ -36,7 +36,7 @@ void pithp_destroy(pith_ctx *c, pithp_obj *o)
     o->destroy(c, o);
 }
 
-/* ---- Making and freeing ------------------------------------------------------------------------------------*/
+/* ---- Making and freeing ---------------------------------------------------------------------------------*/
 
 /* "base", "base or avx2": what pith_ctx_cfg.cpu may be here. */
 static void list_isas(char text[64])
@@ -46,7 +46,8 @@ static void list_isas(char text[64])
     text[0] = 0;
     for (int i = 0; i <= (int)best; i++)
         if (pithp_isa_built((pithp_isa)i) && at < 64)
-            at += (size_t)snprintf(text + at, 64 - at, "%s%s", at ? " or " : "", pithp_isa_name((pithp_isa)i));
+            at +=
+                (size_t)snprintf(text + at, 64 - at, "%s%s", at ? " or " : "", pithp_isa_name((pithp_isa)i));
 }
 
 /* Settles c->isa, and c->cfg.cpu: our own string when a set was forced, else NULL. */
@@ -65,9 +66,11 @@ static void choose_isa(pith_ctx *c)
     list_isas(allowed);
     int isa = pithp_isa_parse(name);
     if (isa < 0)
-        pithp_error(c, PITH_EINVAL, "%s: no kernel set is called \"%s\"; here it can be %s", from, name, allowed);
+        pithp_error(c, PITH_EINVAL, "%s: no kernel set is called \"%s\"; here it can be %s", from, name,
+                    allowed);
     else if (!pithp_isa_built((pithp_isa)isa))
-        pithp_error(c, PITH_EINVAL, "%s: this build has no %s kernels; here it can be %s", from, name, allowed);
+        pithp_error(c, PITH_EINVAL, "%s: this build has no %s kernels; here it can be %s", from, name,
+                    allowed);
     else if (isa > (int)pithp_isa_cpu())
         pithp_error(c, PITH_EINVAL, "%s: this processor has no %s; here it can be %s", from, name, allowed);
     else {
@@ -118,7 +121,7 @@ void pith_ctx_free(pith_ctx *c)
         pithp_log(&last, PITH_LOG_WARN, "pith itself forgot to free %zu bytes: please report it", last.bytes);
 }
 
-/* ---- Asking ------------------------------------------------------------------------------------------------
+/* ---- Asking -----------------------------------------------------------------------------------------------
    NULL is what a context is when memory ran out; asking it for its status says so. */
 
 pith_status pith_ctx_status(const pith_ctx *c) { return c ? c->status : PITH_ENOMEM; }
@@ -148,25 +151,27 @@ uint64_t pith_ctx_allocations(const pith_ctx *c) { return c ? c->allocations : 0
 
 pith_build pith_build_info(const pith_ctx *c)
 {
-    pith_build b = { .version = PITH_VERSION,
+    pith_build b = {
+        .version = PITH_VERSION,
 #if defined(__clang__)
-                     .compiler = "clang " __clang_version__,
+        .compiler = "clang " __clang_version__,
 #elif defined(__GNUC__)
-                     .compiler = "gcc " __VERSION__,
+        .compiler = "gcc " __VERSION__,
 #else
-                     .compiler = "unknown",
+        .compiler = "unknown",
 #endif
 #ifdef HAVE_LIBJPEG
-                     .jpeg = "libjpeg-turbo",
+        .jpeg = "libjpeg-turbo",
 #else
-                     .jpeg = "stb_image",
+        .jpeg = "stb_image",
 #endif
-                     .cpu = "",
-                     .cpu_best = pithp_isa_name(pithp_isa_best()),
-                     .blas = "",
-                     .blas_core = "",
-                     .blas_config = "",
-                     .threads = pith_ctx_threads(c) };
+        .cpu = "",
+        .cpu_best = pithp_isa_name(pithp_isa_best()),
+        .blas = "",
+        .blas_core = "",
+        .blas_config = "",
+        .threads = pith_ctx_threads(c)
+    };
     if (c) {
         b.cpu = pithp_isa_name(c->isa);
         b.blas = c->blas.file;

@@ -29,8 +29,9 @@ static pith_status map_file(pith_ctx *c, pithp_map *m, const char *path)
     if ((uintmax_t)st.st_size <= PTRDIFF_MAX)
         p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, m->fd, 0);
     if (p == MAP_FAILED)
-        return pithp_error(c, errno == ENOMEM ? PITH_ENOMEM : PITH_EIO, "%s: its %lld bytes cannot be mapped: %s", path,
-                           (long long)st.st_size, strerror(errno));
+        return pithp_error(c, errno == ENOMEM ? PITH_ENOMEM : PITH_EIO,
+                           "%s: its %lld bytes cannot be mapped: %s", path, (long long)st.st_size,
+                           strerror(errno));
     m->p = p;
     m->n = (size_t)st.st_size;
     return PITH_OK;
@@ -68,9 +69,9 @@ static pith_status make_one(pith_ctx *c, const char *path)
         return PITH_OK;
     int e = errno;
     if (!stat(path, &st)) /* not only after EEXIST: a read-only system says EROFS of folders that are there */
-        return S_ISDIR(st.st_mode) ? PITH_OK
-                                   : pithp_error(c, PITH_EIO, "%s: exists and is not a folder; choose another name",
-                                                 path);
+        return S_ISDIR(st.st_mode)
+                   ? PITH_OK
+                   : pithp_error(c, PITH_EIO, "%s: exists and is not a folder; choose another name", path);
     return pithp_error(c, PITH_EIO, "%s: the folder cannot be made: %s", path, strerror(e));
 }
 

@@ -1,4 +1,5 @@
-/* base/mem.c: the context's memory: zeroed, 64-byte aligned, counted, from the user's hooks where there are any. */
+/* base/mem.c: the context's memory: zeroed, 64-byte aligned, counted, from the user's hooks where there
+   are any. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -32,9 +33,14 @@ static header *header_of(void *p) { return (header *)((char *)p - ALIGN); }
 #define SANITIZED 0
 #endif
 
-/* Big blocks come straight from the kernel: its pages are zero already, so an arena is not written before its first
-   use, and huge pages spare most of the page faults. Not under a sanitizer, which cannot watch a mapping's borders. */
+/* Big blocks come straight from the kernel: its pages are zero already, so an arena is not written before
+   its first use, and huge pages spare most of the page faults. Not under a sanitizer, which cannot watch a
+   mapping's borders. */
 static const size_t map_from = (size_t)1 << 20, huge_from = (size_t)4 << 20, huge_page = (size_t)2 << 20;
+
+/* Beyond any request that could be met; address sanitizers end the program over less than an address
+   space. */
+static const size_t most_bytes = (size_t)1 << (SANITIZED ? 39 : 47);
 
 static header *map_big(size_t bytes)
 {
@@ -82,16 +88,17 @@ static header *take(pith_ctx *c, size_t bytes)
 void *pithp_alloc(pith_ctx *c, size_t n, size_t size)
 {
     size_t bytes;
-    if (pithp_mul_over(n, size, &bytes) || bytes > PTRDIFF_MAX) {
-        pithp_error(c, PITH_ENOMEM, "out of memory: %zu elements of %zu bytes are more than an address space", n,
-                    size);
+    if (pithp_mul_over(n, size, &bytes) || bytes > most_bytes) {
+        pithp_error(c, PITH_ENOMEM, "out of memory: %zu elements of %zu bytes are more than any machine has",
+                    n, size);
         return NULL;
     }
     header *h = take(c, bytes);
     if (!h) {
-        pithp_error(c, PITH_ENOMEM,
-                    "out of memory: %zu bytes wanted, %zu held already; use a smaller batch, image or network", bytes,
-                    c->bytes);
+        pithp_error(
+            c, PITH_ENOMEM,
+            "out of memory: %zu bytes wanted, %zu held already; use a smaller batch, image or network", bytes,
+            c->bytes);
         return NULL;
     }
     h->bytes = bytes;

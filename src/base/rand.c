@@ -20,8 +20,8 @@ void pithp_philox(const uint32_t key[2], const uint32_t ctr[4], uint32_t out[4])
 }
 
 /* key = { seed low, seed high ^ use << 16 }, counter = { block index, epoch, sample low, sample high }.
-   The use stands in the key, not in the counter, because a sample number may fill its 64 bits (a hash, a node id in
-   the high ones): within one seed no two (epoch, sample, use) share a block. */
+   The use stands in the key, not in the counter, because a sample number may fill its 64 bits (a hash, a
+   node id in the high ones): within one seed no two (epoch, sample, use) share a block. */
 pithp_rand pithp_rand_at(uint64_t seed, uint32_t epoch, uint64_t sample, uint32_t use)
 {
     return (pithp_rand){ .key = { (uint32_t)seed, (uint32_t)(seed >> 32) ^ use << 16 },
@@ -46,8 +46,8 @@ static uint64_t u64(pithp_rand *r)
 
 double pithp_rand_uniform(pithp_rand *r) { return (double)(u64(r) >> 11) * 0x1p-53; }
 
-/* Box, Muller: "A note on the generation of random normal deviates", 1958. The second deviate is not kept: a stream's
-   n-th number must not depend on what was drawn before it in another shape. */
+/* Box, Muller: "A note on the generation of random normal deviates", 1958. The second deviate is not kept:
+   a stream's n-th number must not depend on what was drawn before it in another shape. */
 double pithp_rand_normal(pithp_rand *r)
 {
     const double two_pi = 6.283185307179586476925286766559;
@@ -77,7 +77,8 @@ uint64_t pithp_rand_below(pithp_rand *r, uint64_t bound)
     return (uint64_t)(m >> 64);
 }
 
-/* FNV-1a over the bytes; then the finaliser of splitmix64, because FNV's high bits hardly move on short names. */
+/* FNV-1a over the bytes; then the finaliser of splitmix64, because FNV's high bits hardly move on short
+   names. */
 uint64_t pithp_hash64(const void *p, size_t n)
 {
     uint64_t h = 0xCBF29CE484222325u;

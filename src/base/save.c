@@ -1,5 +1,6 @@
 /* base/save.c: files that are either the old one or the new one, whole, at every instant.
-   Write beside, fsync, rename, fsync the folder; the previous file gets its second name before it loses its first. */
+   Write beside, fsync, rename, fsync the folder; the previous file gets its second name before it loses
+   its first. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -30,8 +31,8 @@ static const char *advice(int e)
 
 static pith_status refused(pith_ctx *c, const char *path, const char *verb, int e)
 {
-    return pithp_error(c, e == ENOENT || e == ENOTDIR ? PITH_ENOTFOUND : PITH_EIO, "%s: cannot %s: %s%s", path, verb,
-                       strerror(e), advice(e));
+    return pithp_error(c, e == ENOENT || e == ENOTDIR ? PITH_ENOTFOUND : PITH_EIO, "%s: cannot %s: %s%s",
+                       path, verb, strerror(e), advice(e));
 }
 
 /* Length of the folder part of a path, with its slash; 0 if there is none. */
@@ -41,15 +42,16 @@ static size_t folder_length(const char *path)
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* The file beside: a hidden name of its own in the same folder, so that the rename stays within one file system. */
+/* The file beside: a hidden name of its own in the same folder, so that the rename stays within one file
+   system. */
 static pith_status open_beside(pith_ctx *c, pithp_save *s, int *fd)
 {
     int folder = (int)folder_length(s->path);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     for (unsigned attempt = 0; attempt < 100; attempt++) {
-        s->temp = pithp_sprintf(c, "%.*s.%.200s.tmp-%ld-%04x", folder, s->path, s->path + folder, (long)getpid(),
-                                ((unsigned)now.tv_nsec / 1000 + attempt * 7919) & 0xffff);
+        s->temp = pithp_sprintf(c, "%.*s.%.200s.tmp-%ld-%04x", folder, s->path, s->path + folder,
+                                (long)getpid(), ((unsigned)now.tv_nsec / 1000 + attempt * 7919) & 0xffff);
         if (!s->temp)
             return PITH_ENOMEM;
         *fd = open(s->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
@@ -77,7 +79,8 @@ static pith_status open_fd(pith_ctx *c, pithp_save *s, int *fd)
     }
     pith_status status = open_beside(c, s, fd);
     if (!status && exists)
-        (void)fchmod(*fd, st.st_mode & 0777); /* a kindness: without it the file is only less or more readable */
+        (void)fchmod(*fd,
+                     st.st_mode & 0777); /* a kindness: without it the file is only less or more readable */
     return status;
 }
 
@@ -198,7 +201,8 @@ static pith_status sync_folder(pith_ctx *c, const pithp_save *s)
     int e = fd < 0 || fsync(fd) ? errno : 0;
     if (fd >= 0)
         close(fd);
-    if (e && e != EINVAL && e != EACCES && e != EROFS) /* some systems have no fsync for folders, or no reading */
+    if (e && e != EINVAL && e != EACCES &&
+        e != EROFS) /* some systems have no fsync for folders, or no reading */
         return refused(c, s->path, "make the new name durable", e);
     return PITH_OK;
 }

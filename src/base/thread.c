@@ -14,7 +14,8 @@ void pithp_parallel(int threads, int64_t tiles, void (*fn)(void *arg, int64_t ti
         threads = (int)tiles;
     if (threads > 1) {
 #ifdef _OPENMP
-        /* Claimed one by one: another process may hold one of the cores, and then equal shares wait for it. */
+        /* Claimed one by one: another process may hold one of the cores, and then equal shares wait for
+           it. */
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
         for (int64_t t = 0; t < tiles; t++)
             fn(arg, t, omp_get_thread_num());
@@ -44,7 +45,8 @@ static int quota(int limit)
 int pithp_cpu_count(void)
 {
     int n = 0;
-    for (int cpus = 1024; !n && cpus <= 1 << 18; cpus *= 4) { /* the kernel refuses a set smaller than its own */
+    for (int cpus = 1024; !n && cpus <= 1 << 18;
+         cpus *= 4) { /* the kernel refuses a set smaller than its own */
         cpu_set_t *set = CPU_ALLOC((size_t)cpus);
         if (!set)
             break;
