@@ -7,8 +7,8 @@
 #include <pith/file.h>
 
 /* Metadata key of the graph, the prefix of the model's own meta keys, the version that is written. */
-#define PITHP_GRAPH_KEY "pith.graph"
-#define PITHP_META_PREFIX "meta."
+#define PITHP_GRAPH_KEY     "pith.graph"
+#define PITHP_META_PREFIX   "meta."
 #define PITHP_GRAPH_VERSION 1
 
 /* Limits of what is read. */

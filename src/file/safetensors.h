@@ -11,6 +11,8 @@
 
 #define PITHP_ST_TRAIN "pith.train."
 
+enum { PITHP_ST_HEADER = 100000000 }; /* most bytes of a header, the format says */
+
 typedef enum {
     PITHP_ST_BOOL = 0,
     PITHP_ST_U8,
@@ -38,9 +40,6 @@ const char *pithp_st_dtype_name(pithp_st_dtype t); /* "F32" */
 size_t pithp_st_dtype_size(pithp_st_dtype t);
 int pithp_st_dtype_parse(const char *name); /* -1 if unknown */
 
-/* Strings of files that go into messages: at most this many bytes are shown ("%." PITHP_ST_SHOW "s"). */
-#define PITHP_ST_SHOW "120"
-
 /* ---- Reading --------------------------------------------------------------------------------------------------- */
 typedef struct {
     const char *name; /* UTF-8, not empty, unique */
@@ -60,8 +59,9 @@ typedef struct {
     pith_ctx *c;
     char *path;
     pithp_map map;
-    void *json; /* the header's tree, which holds all strings */
+    void *json;               /* the header's tree, which holds all strings */
     pithp_st_tensor *tensors; /* in the order of their data */
+    const pithp_st_tensor **by_name;
     size_t n;
     pithp_st_pair *meta;
     size_t n_meta;
@@ -73,12 +73,14 @@ pith_status pithp_st_open(pith_ctx *c, pithp_st_file *f, const char *path);
 pith_status pithp_st_open_memory(pith_ctx *c, pithp_st_file *f, const char *path, const void *p, size_t n);
 void pithp_st_close(pithp_st_file *f); /* twice is allowed */
 
-const pithp_st_tensor *pithp_st_find(const pithp_st_file *f, const char *name); /* NULL: no such tensor, no error */
-const char *pithp_st_meta(const pithp_st_file *f, const char *key);             /* NULL: no such key, no error */
+const pithp_st_tensor *pithp_st_find(const pithp_st_file *f,
+                                     const char *name);             /* NULL: no such tensor, no error */
+const char *pithp_st_meta(const pithp_st_file *f, const char *key); /* NULL: no such key, no error */
 
 /* Copies a tensor that must be there with exactly this dtype and shape. dst: prod(shape) elements.
    errors   PITH_EFORMAT naming file, tensor, what was found and what was expected. */
-pith_status pithp_st_get(const pithp_st_file *f, const char *name, pithp_st_dtype dtype, pith_shape shape, void *dst);
+pith_status pithp_st_get(const pithp_st_file *f, const char *name, pithp_st_dtype dtype, pith_shape shape,
+                         void *dst);
 
 /* The same of float data, converted from F16, BF16, F32 or F64. */
 pith_status pithp_st_get_real(const pithp_st_file *f, const char *name, pith_shape shape, pith_real *dst);
@@ -99,7 +101,7 @@ typedef struct {
     size_t n, cap;
     struct {
         char *key, *value;
-    } *meta;
+    } * meta;
     size_t n_meta, cap_meta;
 } pithp_st_writer;
 
