@@ -53,6 +53,7 @@ struct pithp_graph {
     uint64_t version; /* goes up when recorded nodes change (freezing, passes): older plans are stale */
     bool defer;       /* while a model is traced: it lays parameters out afterwards, in one block */
     const char *scope; /* name given to nodes that are built without one; a layer sets it while it builds */
+    pithp_obj *cache;  /* a higher floor's object that keeps a plan of this graph; destroyed before the plans are */
     pith_tensor poison;
 };
 

@@ -32,6 +32,7 @@ void pith_plan_free(pith_plan *p)
 
 void pithp_graph_free_plans(pith_ctx *c, const pithp_graph *g)
 {
+    pithp_destroy(c, g->cache); /* it clears the field */
     for (pithp_obj *o = c->owned.next, *next; o != &c->owned; o = next) {
         next = o->next;
         if (o->destroy == plan_destroy && ((pith_plan *)o)->g == g) pithp_destroy(c, o);
