@@ -12,7 +12,7 @@
 #define PITHP_GRAPH_VERSION 1
 
 /* Limits of what is read. */
-enum { PITHP_MAX_NODES = 1 << 20, PITHP_MAX_NAME = 1000 };
+enum { PITHP_MAX_NODES = 1 << 16, PITHP_MAX_NAME = 1000 };
 
 /* Adds graph, weights, state and meta to a file. m's weights must stay as they are until commit. */
 pith_status pithp_model_put(const pith_model *m, pithp_st_writer *w);

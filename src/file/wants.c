@@ -1,0 +1,110 @@
+/* file/wants.c: the tensors of a file against those that a model wants. */
+#include "file/graph_json.h"
+#include <math.h>
+#include <string.h>
+
+static const pithp_st_dtype exact[] = {
+    [PITH_F32] = PITHP_ST_REAL, [PITH_I32] = PITHP_ST_I32, [PITH_U8] = PITHP_ST_U8, [PITH_I8] = PITHP_ST_I8
+};
+
+/* A list of names for a message; those that find no room are counted. */
+typedef struct {
+    char text[300];
+    size_t used, more;
+} names;
+
+static void add(names *l, const char *name)
+{
+    char show[PITHP_SHOW];
+    size_t n = strlen(pithp_show(name, show));
+    if (l->more || l->used + n + 3 > sizeof l->text) {
+        l->more++;
+        return;
+    }
+    l->used +=
+        (size_t)snprintf(l->text + l->used, sizeof l->text - l->used, "%s%s", l->used ? ", " : "", show);
+}
+
+static pith_status report(const pithp_st_file *f, const names *missing, const names *surplus)
+{
+    char more[2][40] = { "", "" };
+    if (missing->more)
+        snprintf(more[0], sizeof more[0], " and %zu more", missing->more);
+    if (surplus->more)
+        snprintf(more[1], sizeof more[1], " and %zu more", surplus->more);
+    return pithp_error(f->c, PITH_EFORMAT,
+                       "%s: its tensors are not those of the model; missing: %s%s; not expected: %s%s",
+                       f->path, missing->used ? missing->text : "none", more[0],
+                       surplus->used ? surplus->text : "none", more[1]);
+}
+
+static pith_status shape_and_type(const pithp_st_file *f, const pithp_st_tensor *t, const pithp_want *w)
+{
+    char show[PITHP_SHOW], have[96], want[96];
+    pithp_show(t->name, show);
+    bool real = t->dtype == PITHP_ST_F16 || t->dtype == PITHP_ST_BF16 || t->dtype == PITHP_ST_F32 ||
+                t->dtype == PITHP_ST_F64;
+    if (!pithp_shape_eq(t->shape, w->shape))
+        return pithp_error(f->c, PITH_EFORMAT, "%s: tensor '%s' has shape %s; the model's graph expects %s",
+                           f->path, show, pithp_shape_text(t->shape, have), pithp_shape_text(w->shape, want));
+    if (w->dtype == PITH_F32 ? !real : t->dtype != exact[w->dtype])
+        return pithp_error(f->c, PITH_EFORMAT, "%s: tensor '%s' has dtype %s; expected %s", f->path, show,
+                           pithp_st_dtype_name(t->dtype),
+                           w->dtype == PITH_F32 ? "F32 (or F16, BF16, F64)"
+                                                : pithp_st_dtype_name(exact[w->dtype]));
+    return PITH_OK;
+}
+
+pith_status pithp_want_fit(const pithp_st_file *f, const pithp_want *w, size_t n)
+{
+    char show[PITHP_SHOW];
+    names missing = { 0 }, surplus = { 0 };
+    pith_status s = PITH_OK;
+    uint8_t *claimed = pithp_alloc(f->c, f->n + 1, 1);
+    if (!claimed)
+        return PITH_ENOMEM;
+    for (size_t i = 0; i < n && !s; i++) {
+        const pithp_st_tensor *t = pithp_st_find(f, w[i].tensor);
+        if (!t) {
+            add(&missing, w[i].tensor);
+            continue;
+        }
+        if (claimed[t - f->tensors]++)
+            s = pithp_error(f->c, PITH_EFORMAT,
+                            "%s: two nodes of the graph claim the tensor '%s'; expected one of them only",
+                            f->path, pithp_show(t->name, show));
+        else
+            s = shape_and_type(f, t, &w[i]);
+    }
+    for (size_t i = 0; i < f->n && !s; i++)
+        if (!claimed[i] && strncmp(f->tensors[i].name, PITHP_ST_TRAIN, strlen(PITHP_ST_TRAIN)))
+            add(&surplus, f->tensors[i].name);
+    pithp_free(f->c, claimed);
+    if (!s && (missing.used || missing.more || surplus.used || surplus.more))
+        s = report(f, &missing, &surplus);
+    return s;
+}
+
+pith_status pithp_want_fill(const pithp_st_file *f, const pithp_want *w, size_t n)
+{
+    char show[PITHP_SHOW];
+    const char *first = NULL;
+    int64_t bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool real = w[i].dtype == PITH_F32;
+        pith_status s = real ? pithp_st_get_real(f, w[i].tensor, w[i].shape, w[i].to->value)
+                             : pithp_st_get(f, w[i].tensor, exact[w[i].dtype], w[i].shape, w[i].to->value);
+        if (s)
+            return s;
+        const pith_real *v = w[i].to->value;
+        for (int64_t k = 0; real && k < pithp_count(w[i].shape); k++)
+            if (!isfinite(v[k])) {
+                first = first ? first : w[i].tensor;
+                bad++;
+            }
+    }
+    if (first)
+        pithp_log(f->c, PITH_LOG_WARN, "%s: %lld weights are not finite, the first of them in tensor '%s'",
+                  f->path, (long long)bad, pithp_show(first, show));
+    return PITH_OK;
+}
