@@ -1,0 +1,62 @@
+/* data/decode_stb.c: PNG, BMP and GIF (first frame) through stb_image; JPEG, too, where libjpeg is absent.
+   Transparency is laid on white. */
+#include "data/data.h"
+#include "data/stb.h"
+#include <limits.h>
+#include <string.h>
+
+static const char *const format_name[] = { "JPEG", "PNG", "BMP", "GIF" };
+
+static const char *bad_format(pithp_work *w, pithp_format f)
+{
+    return pithp_reason(w, "damaged %s: %s", format_name[f], pithp_stb_reason());
+}
+
+/* stb holds the inflated rows and the result at once, and a palette or a tRNS chunk makes channels of its own. */
+static const char *check_memory(pithp_work *w, int width, int height, bool deep)
+{
+    int64_t bytes = (int64_t)width * height * (deep ? 16 : 8);
+    if (bytes > (int64_t)PITHP_DECODE_MB << 20)
+        return pithp_reason(w, "%d x %d pixels: decoding would take more than %d MB", width, height,
+                            (int)PITHP_DECODE_MB);
+    return NULL;
+}
+
+static void flatten(const uint8_t *rgba, size_t pixels, uint8_t *rgb)
+{
+    for (size_t i = 0; i < pixels; i++, rgba += 4, rgb += 3)
+        for (int k = 0; k < 3; k++)
+            rgb[k] = (uint8_t)((rgba[k] * rgba[3] + 255 * (255 - rgba[3]) + 127) / 255);
+}
+
+const char *pithp_decode_stb(pithp_work *w, const uint8_t *p, size_t n, pithp_format f, int64_t max_pixels,
+                             pithp_raw *out)
+{
+    int width, height, channels;
+    bool deep;
+    if (n > INT_MAX)
+        return "larger than 2 GB";
+    if (!pithp_stb_info(p, n, &width, &height, &channels, &deep))
+        return bad_format(w, f);
+    const char *reason = pithp_check_area(w, width, height, max_pixels);
+    if (!reason)
+        reason = check_memory(w, width, height, deep);
+    if (reason)
+        return reason;
+    int wanted = f == PITHP_JPEG ? 3 : 4, dw, dh;
+    uint8_t *pixels = pithp_stb_load(p, n, &dw, &dh, wanted);
+    if (!pixels)
+        return bad_format(w, f);
+    size_t area = (size_t)width * (size_t)height;
+    if (dw != width || dh != height)
+        reason = pithp_reason(w, "damaged %s: two sizes in one file", format_name[f]);
+    else if (!pithp_work_need(w, &w->full, &w->full_cap, area * 3))
+        reason = "out of memory";
+    else if (wanted == 4)
+        flatten(pixels, area, w->full);
+    else
+        memcpy(w->full, pixels, area * 3);
+    pithp_stb_free(pixels);
+    *out = (pithp_raw){ width, height, width, height, 1 };
+    return reason;
+}
