@@ -17,6 +17,9 @@
 #ifndef PITH_TESTS_SUITE_H
 #define PITH_TESTS_SUITE_H
 
+#if defined(__has_include) && !__has_include(<check.h>)
+#error "make check needs the unit test framework Check: apt-get install check, then configure again"
+#endif
 #include <check.h>
 #include <stdio.h>
 
