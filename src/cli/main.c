@@ -1,0 +1,51 @@
+/* The `pith` command: finds the verb and calls it. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const verb *const verbs[] = { &verb_train, &verb_eval, &verb_predict, &verb_info, &verb_bench, &verb_data };
+
+static void usage(FILE *to)
+{
+    fputs("usage: pith VERB [operands] [options]\n"
+          "Trains small convolutional networks, shrinks them, and writes them for microcontrollers.\n\nverbs:\n", to);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) fprintf(to, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
+    fputs("\n'pith VERB --help' explains a verb; 'pith --version' tells the version.\n", to);
+}
+
+/* libgomp reads its wait policy when it is loaded, and threads that spin collapse when another process takes a core: so the
+   command starts itself again, once, with the policy it wants. Who set a policy keeps it. */
+static void choose_wait_policy(char **argv)
+{
+    if (getenv("PITH_STARTED") != NULL || getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL) return;
+    setenv("PITH_STARTED", "1", 1);
+    setenv("OMP_WAIT_POLICY", "passive", 1);
+    setenv("GOMP_SPINCOUNT", "20000", 1);
+    execv("/proc/self/exe", argv); /* if that fails, we go on as we are */
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        usage(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("pith " PITH_VERSION);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(verbs[i]->name, argv[1]) == 0) {
+            choose_wait_policy(argv);
+            return verbs[i]->run(argc - 1, argv + 1);
+        }
+    say("there is no verb '%s'", argv[1]);
+    usage(stderr);
+    return EXIT_USAGE;
+}
