@@ -3,6 +3,9 @@
 #ifndef PITHP_DATA_H
 #define PITHP_DATA_H
 
+#ifdef HAVE_CONFIG_H
+#include "config.h" /* HAVE_LIBJPEG */
+#endif
 #include "base/base.h"
 #include <pith/data.h>
 #include <pthread.h>

@@ -3,8 +3,8 @@
    libjpeg's own fatal errors leave through longjmp to decode() below and nowhere else. Its warnings decide what counts
    as damaged: a file whose coded data ends early or cannot be followed is bad; one that merely has bytes too many,
    an odd header or no end marker after complete data is good. */
-#ifdef HAVE_LIBJPEG
 #include "data/data.h"
+#ifdef HAVE_LIBJPEG
 #include <setjmp.h>
 #include <string.h>
 
@@ -173,6 +173,4 @@ const char *pithp_decode_jpeg(pithp_work *w, const uint8_t *p, size_t n, int sto
     return d.e.damaged ? "damaged JPEG: its coded data cannot be followed" : NULL;
 }
 
-#else
-typedef int pithp_no_libjpeg; /* a translation unit must declare something */
 #endif

@@ -1,5 +1,8 @@
 /* data/stb.c: stb_image, with only the formats and the ways in that we use. It is compiled here and nowhere else.
    One request for memory is capped: a few bytes of PNG may inflate to gigabytes, whatever its header says. */
+#ifdef HAVE_CONFIG_H
+#include "config.h" /* HAVE_LIBJPEG */
+#endif
 #include <stddef.h>
 #include <stdlib.h>
 

@@ -156,38 +156,51 @@ static v4f clamp255(v4f v)
     return (v4f)((v4i)v & positive);
 }
 
-/* One row of output. Every store writes four reals, the last one spilling into the next pixel; `last` means that
-   there is no next pixel after this row. */
-static inline __attribute__((always_inline)) void finish_row(const pithp_transform *t, int taps, const colour *m,
-                                                             bool last, pith_real *out)
+#define INLINE static inline __attribute__((always_inline))
+
+/* One pixel of output, in the first three of four. w [taps], p the crop's first pixel that counts. */
+INLINE v4r pixel(const v4f *w, const float *p, int taps, const colour *m)
 {
     const v4f unit = { 0x1p-16f, 0x1p-16f, 0x1p-16f, 0x1p-16f }, half = { 0.5f, 0.5f, 0.5f, 0.5f };
     const v4f middle = { 128, 128, 128, 128 }, norm = { 0x1p-7f, 0x1p-7f, 0x1p-7f, 0x1p-7f };
-    const v4f *w = t->wx;
-    for (int x = 0; x < t->size; x++, w += t->max_taps, out += 3) {
-        const float *p = t->line + t->ax.first[x];
-        v4f v = w[0] * load4(p);
-        for (int k = 1; k < taps; k++)
-            v += w[k] * load4(p + 3 * k);
-        v = whole(v * unit + half);
-        if (m) {
-            v4f r = { v[0], v[0], v[0], v[0] }, g = { v[1], v[1], v[1], v[1] }, b = { v[2], v[2], v[2], v[2] };
-            v = m->column[0] * r + m->column[1] * g + m->column[2] * b + m->offset;
-            v = whole(clamp255(v) + half);
-        }
-        v4r y = __builtin_convertvector((v - middle) * norm, v4r);
-        memcpy(out, &y, last && x == t->size - 1 ? 3 * sizeof *out : sizeof y);
+    v4f v = w[0] * load4(p);
+    for (int k = 1; k < taps; k++)
+        v += w[k] * load4(p + 3 * k);
+    v = whole(v * unit + half);
+    if (m) {
+        v4f r = { v[0], v[0], v[0], v[0] }, g = { v[1], v[1], v[1], v[1] }, b = { v[2], v[2], v[2], v[2] };
+        v = m->column[0] * r + m->column[1] * g + m->column[2] * b + m->offset;
+        v = whole(clamp255(v) + half);
     }
+    return __builtin_convertvector((v - middle) * norm, v4r);
 }
 
-static void finish(const pithp_transform *t, const colour *m, bool last, pith_real *out)
+/* One row of output. A store writes four reals, the fourth into the next pixel, which comes after; the last one three. */
+INLINE void finish_row(const pithp_transform *t, int taps, const colour *colours, pith_real *out)
+{
+    const v4f *w = t->wx;
+    const float *line = t->line;
+    const int32_t *first = t->ax.first;
+    const int last = t->size - 1, step = t->max_taps;
+    colour copy;
+    if (colours)
+        copy = *colours;
+    const colour *m = colours ? &copy : NULL;
+    for (int x = 0; x < last; x++, w += step, out += 3) {
+        v4r y = pixel(w, line + first[x], taps, m);
+        memcpy(out, &y, sizeof y);
+    }
+    v4r y = pixel(w, line + first[last], taps, m);
+    memcpy(out, &y, 3 * sizeof *out);
+}
+
+static void finish(const pithp_transform *t, const colour *m, pith_real *out)
 {
     switch (t->ax.used) { /* the compiler unrolls the common cases */
-    case 1:
-    case 2: m ? finish_row(t, 2, m, last, out) : finish_row(t, 2, NULL, last, out); break;
-    case 3: m ? finish_row(t, 3, m, last, out) : finish_row(t, 3, NULL, last, out); break;
-    case 4: m ? finish_row(t, 4, m, last, out) : finish_row(t, 4, NULL, last, out); break;
-    default: finish_row(t, t->ax.used, m, last, out);
+    case 2: m ? finish_row(t, 2, m, out) : finish_row(t, 2, NULL, out); break;
+    case 3: m ? finish_row(t, 3, m, out) : finish_row(t, 3, NULL, out); break;
+    case 4: m ? finish_row(t, 4, m, out) : finish_row(t, 4, NULL, out); break;
+    default: finish_row(t, t->ax.used, m, out);
     }
 }
 
@@ -253,7 +266,7 @@ static void prepare(pithp_transform *t, const pithp_variant *v)
     axis *a = &t->ax;
     fill_axis(&t->ay, t->max_taps, v->h, t->size, false);
     fill_axis(a, t->max_taps, v->w, t->size, v->flip);
-    a->used = PITHP_MAX(a->used, 2);
+    a->used = PITHP_MAX(a->used, 2); /* a weight of 0 more or less */
     for (int x = 0; x < t->size; x++) {
         v4f *to = t->wx + (size_t)x * (size_t)t->max_taps;
         const uint16_t *from = a->weight + (size_t)x * (size_t)t->max_taps;
@@ -279,6 +292,6 @@ void pithp_transform_run(pithp_transform *t, const uint8_t *src, int w, int h, c
         blend_rows(t->row, crop + (size_t)t->ay.first[y] * stride, stride, n,
                    t->ay.weight + (size_t)y * (size_t)t->max_taps, t->ay.n[y]);
         to_float(t->line, t->row, n);
-        finish(t, v->colour ? &m : NULL, y == t->size - 1, out);
+        finish(t, v->colour ? &m : NULL, out);
     }
 }
