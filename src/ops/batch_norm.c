@@ -3,6 +3,7 @@
    x [...,C], gamma beta running_mean running_var [C]. In a training plan mean and var are the batch's (biased) and the
    running ones move towards them; otherwise, or when frozen, they are the running ones. A batch norm that follows a
    convolution is fused with it by the planner (conv_bn_act.c). Source: arXiv:1502.03167. */
+#include "ops/common.h"
 #include "ops/norm.h"
 #include <pith/ops.h>
 
@@ -50,6 +51,8 @@ static void bn_backward(const pith_call *k)
     pithp_bn_vec v = pithp_bn_vectors(k->aux, c);
     pithp_bn_reduce(e, k->out.grad, k->in[0].data, v.scale, v.shift, v.mean, PITHP_ACT_NONE, rows, c, v.s1, v.s2,
                     k->scratch);
+    pithp_clear_grad(&k->in[1]);
+    pithp_clear_grad(&k->in[2]);
     pithp_bn_back_coef(&v, k->train && !a->frozen, rows, c, k->in[1].grad, k->in[2].grad);
     if (k->in[0].grad != NULL)
         pithp_bn_dy(e, k->out.grad, k->in[0].data, v.scale, v.shift, v.a, v.b, v.d, PITHP_ACT_NONE, rows, c,

@@ -1,5 +1,6 @@
 /* ops/common.c: checks that op files share. */
 #include "ops/common.h"
+#include <string.h>
 
 bool pithp_want_f32(pith_infer *q)
 {
@@ -30,6 +31,12 @@ bool pithp_result(pith_infer *q, pith_shape out)
     q->out = out;
     q->out_dtype = PITH_F32;
     return true;
+}
+
+void pithp_clear_grad(const pith_val *v)
+{
+    if (v->grad && !v->grad_add)
+        memset(v->grad, 0, (size_t)pithp_count(v->shape) * sizeof *v->grad);
 }
 
 bool pithp_shape_same(pith_infer *q) { return pithp_want_f32(q) && pithp_result(q, q->in[0]); }

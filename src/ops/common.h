@@ -20,6 +20,10 @@ bool pithp_result(pith_infer *q, pith_shape out);
 /* shape() of every op whose one result looks like its first operand. */
 bool pithp_shape_same(pith_infer *q);
 
+/* For kernels that only add (to the gradients of weights): zeroes a gradient that is to be written. Weights are not
+   always parameters; a mask or fake quantization may stand between. */
+void pithp_clear_grad(const pith_val *v);
+
 static inline pith_tensor *pithp_apply1(const pith_op *op, const void *attr, pith_tensor *x)
 {
     return pith_op_apply(op, attr, NULL, 1, &x);

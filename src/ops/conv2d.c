@@ -4,6 +4,7 @@
    With u = dL/dy: dw = sum u x, db = sum u, dx = the transposed convolution of u with w.
    Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285;
    padding: tensorflow/python/ops/nn_ops.py, "SAME". */
+#include "ops/common.h"
 #include "ops/conv.h"
 
 static const pith_attr_field fields[] = {
@@ -51,6 +52,7 @@ static void conv_backward(const pith_call *k)
                          .w = k->in[1].data, .src = { .dy = k->out.grad }, .dx = k->in[0].grad,
                          .dx_add = k->in[0].grad_add, .dw = k->in[1].grad, .dbias = k->n_in > 2 ? k->in[2].grad : NULL,
                          .scratch = k->scratch };
+    for (int i = 1; i < k->n_in; i++) pithp_clear_grad(&k->in[i]);
     pithp_conv_backward(pithp_call_env(k), &a);
 }
 

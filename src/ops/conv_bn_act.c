@@ -5,6 +5,7 @@
    dz to the two sums of batch norm's gradient; the convolution's backward then computes dL/dy tile by tile and never
    stores it. Inference: everything in the convolution's epilogue.
    Its twin is the unfused composition (pith_plan_cfg.no_fuse). */
+#include "ops/common.h"
 #include "ops/conv.h"
 #include "ops/fused.h"
 #include "ops/norm.h"
@@ -105,6 +106,7 @@ static void fused_backward(const pith_call *k)
     const pith_real *y = saved_y(k, g.k), *dz = k->out.grad;
 
     pithp_bn_reduce(e, dz, y, v.scale, v.shift, v.mean, a->act, rows, g.k, v.s1, v.s2, k->scratch);
+    for (int i = W; i <= BETA; i++) pithp_clear_grad(&k->in[i]);
     pithp_bn_back_coef(&v, batch_stats(k), rows, g.k, k->in[GAMMA].grad, k->in[BETA].grad);
     pithp_conv_bwd b = { .g = g, .x = k->in[X].data, .w = k->in[W].data,
                          .src = { .dz = dz, .y = y, .scale = v.scale, .shift = v.shift, .a = v.a, .b = v.b, .d = v.d,
