@@ -159,7 +159,7 @@ static v4f clamp255(v4f v)
 #define INLINE static inline __attribute__((always_inline))
 
 /* One pixel of output, in the first three of four. w [taps], p the crop's first pixel that counts. */
-INLINE v4r pixel(const v4f *w, const float *p, int taps, const colour *m)
+INLINE v4f pixel(const v4f *w, const float *p, int taps, const colour *m)
 {
     const v4f unit = { 0x1p-16f, 0x1p-16f, 0x1p-16f, 0x1p-16f }, half = { 0.5f, 0.5f, 0.5f, 0.5f };
     const v4f middle = { 128, 128, 128, 128 }, norm = { 0x1p-7f, 0x1p-7f, 0x1p-7f, 0x1p-7f };
@@ -172,7 +172,7 @@ INLINE v4r pixel(const v4f *w, const float *p, int taps, const colour *m)
         v = m->column[0] * r + m->column[1] * g + m->column[2] * b + m->offset;
         v = whole(clamp255(v) + half);
     }
-    return __builtin_convertvector((v - middle) * norm, v4r);
+    return (v - middle) * norm;
 }
 
 /* One row of output. A store writes four reals, the fourth into the next pixel, which comes after; the last one three. */
@@ -187,10 +187,10 @@ INLINE void finish_row(const pithp_transform *t, int taps, const colour *colours
         copy = *colours;
     const colour *m = colours ? &copy : NULL;
     for (int x = 0; x < last; x++, w += step, out += 3) {
-        v4r y = pixel(w, line + first[x], taps, m);
+        v4r y = __builtin_convertvector(pixel(w, line + first[x], taps, m), v4r);
         memcpy(out, &y, sizeof y);
     }
-    v4r y = pixel(w, line + first[last], taps, m);
+    v4r y = __builtin_convertvector(pixel(w, line + first[last], taps, m), v4r);
     memcpy(out, &y, 3 * sizeof *out);
 }
 
