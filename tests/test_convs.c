@@ -1,0 +1,309 @@
+/* Convolutions, forward and backward: every kind of geometry against the naive twin on every instruction set, with
+   guards around all memory, scratch that starts as NaNs, and the same bits on 1, 2, 3 and 8 threads. */
+#include "kernels_help.h"
+
+static pith_ctx *ctx;
+
+static void setup(void)
+{
+    ctx = pith_ctx_new((pith_ctx_cfg){ .seed = 1 });
+    ck_assert_msg(ctx && !pith_ctx_status(ctx), "%s", ctx ? pith_error_text(ctx) : "no context");
+}
+
+static void teardown(void) { pith_ctx_free(ctx); }
+
+static pithp_env env(int isa, int threads)
+{
+    return (pithp_env){ .threads = threads, .k = pithp_kern_get((pithp_isa)isa), .blas = &ctx->blas };
+}
+
+static const int threads_of[] = { 1, 2, 3, 8 };
+
+/* P and Q from padding on both sides; a negative result is the caller's to avoid. */
+static int64_t outputs(int64_t in, int64_t taps, int64_t stride, int64_t dil, int64_t pads)
+{
+    int64_t room = in + pads - (taps - 1) * dil - 1;
+    return room < 0 ? 0 : room / stride + 1;
+}
+
+typedef enum { POINTWISE, DENSE, GROUPED, DEPTHWISE, TINY, KINDS } kind;
+
+static pithp_conv geometry(kind what, int64_t i, pithp_rand *r)
+{
+    static const int64_t cs[] = { 1, 3, 16, 17, 24, 96, 112, 2, 5, 40, 33, 64 };
+    pithp_conv g = { .n = pick(r, 1, 4), .r = 1, .s = 1, .stride_h = 1, .stride_w = 1, .dil_h = 1, .dil_w = 1, .groups = 1 };
+    g.c = cs[i % (int64_t)PITHP_LEN(cs)];
+    g.k = cs[pick(r, 0, PITHP_LEN(cs) - 1)];
+    g.h = pick(r, 3, 9), g.w = pick(r, 3, 19);
+    int64_t pb = 0, pr = 0;
+    if (what == POINTWISE) {
+        if (i % 5 == 0) g.n = 21, g.h = 9, g.w = 13; /* more pixels than one tile per slot */
+    } else {
+        static const int64_t sizes[] = { 3, 5, 3, 5, 1, 2, 4, 7 };
+        g.r = sizes[i % 4 + (i % 8 == 7 ? 4 : 0)], g.s = i % 6 ? g.r : sizes[pick(r, 0, 7)];
+        g.stride_h = pick(r, 1, 3), g.stride_w = i % 4 ? g.stride_h : pick(r, 1, 3);
+        if (i % 3 == 0) g.stride_h = g.stride_w = 1 + i % 2;
+        g.dil_h = i % 5 == 4 ? pick(r, 1, 3) : 1, g.dil_w = i % 5 == 4 ? pick(r, 1, 3) : 1;
+        /* same, valid, or anything */
+        g.pt = i % 3 ? (g.r - 1) * g.dil_h / 2 : i % 2 ? 0 : pick(r, 0, g.r);
+        g.pl = i % 3 ? (g.s - 1) * g.dil_w / 2 : i % 2 ? 0 : pick(r, 0, g.s);
+        pb = i % 3 ? (g.r - 1) * g.dil_h - g.pt : i % 2 ? 0 : pick(r, 0, g.r);
+        pr = i % 3 ? (g.s - 1) * g.dil_w - g.pl : i % 2 ? 0 : pick(r, 0, g.s);
+        if (what == DENSE) g.c = g.c > 24 ? 24 : g.c, g.k = g.k > 40 ? 40 : g.k;
+        if (what == GROUPED) g.groups = pick(r, 2, 4), g.c = g.groups * pick(r, 1, 5), g.k = g.groups * pick(r, 1, 9);
+        if (what == GROUPED && i % 4 == 0) g.groups = g.c, g.k = 2 * g.c; /* depthwise with a multiplier */
+        if (what == DEPTHWISE) g.w = pick(r, 5, 40);
+        if (what == TINY) g.r = g.s = 5, g.pt = g.pl = 2, pb = pr = 2, g.dil_h = g.dil_w = 1;
+        if (what == TINY) g.h = pick(r, 1, 6), g.w = pick(r, 1, 6), g.n = i % 4 ? 1 : 37;
+        if (what >= DEPTHWISE) g.groups = g.k = g.c;
+    }
+    g.p = outputs(g.h, g.r, g.stride_h, g.dil_h, g.pt + pb);
+    g.q = outputs(g.w, g.s, g.stride_w, g.dil_w, g.pl + pr);
+    if (g.p < 1 || g.q < 1) { /* the window is larger than the padded input: pad more */
+        g.pt = (g.r - 1) * g.dil_h, g.pl = (g.s - 1) * g.dil_w;
+        g.p = outputs(g.h, g.r, g.stride_h, g.dil_h, g.pt), g.q = outputs(g.w, g.s, g.stride_w, g.dil_w, g.pl);
+    }
+    return g;
+}
+
+static buf scratch_new(size_t bytes)
+{
+    ck_assert_uint_eq(bytes % sizeof(pith_real), 0);
+    return buf_new((int64_t)(bytes / sizeof(pith_real)), 0);
+}
+
+static int64_t weights(const pithp_conv *g) { return g->k * g->r * g->s * (g->c / g->groups); }
+
+/* ---- Forward ---------------------------------------------------------------------------------------------------- */
+typedef struct {
+    pithp_conv g;
+    buf x, w, bias, scale, shift, y, mean, var;
+    bool stats, affine;
+    pithp_act act;
+    int64_t key;
+} fwd_case;
+
+static void fwd_on(const fwd_case *c, const pithp_env *e, bool with_bias, pith_real *y, pith_real *mean, pith_real *var)
+{
+    buf scratch = scratch_new(pithp_conv_fwd_scratch(&c->g, e->threads));
+    pithp_conv_fwd a = { .g = c->g, .x = c->x.p, .w = c->w.p, .bias = with_bias ? c->bias.p : NULL, .y = y,
+                         .mean = c->stats ? mean : NULL, .var = c->stats ? var : NULL,
+                         .scale = c->affine ? c->scale.p : NULL, .shift = c->affine ? c->shift.p : NULL,
+                         .act = c->act, .scratch = scratch.p };
+    if (e->k)
+        pithp_conv_forward(e, &a);
+    else
+        pithp_ref_conv_forward(&a);
+    buf_free(&scratch);
+}
+
+/* How large the sums' terms are: the twin on absolute values, without what follows. */
+static buf fwd_size(const fwd_case *c, bool with_bias)
+{
+    buf x = buf_copy(&c->x, true), w = buf_copy(&c->w, true), b = buf_copy(&c->bias, true), s = buf_new(c->y.n, 0);
+    pithp_ref_conv_forward(&(pithp_conv_fwd){ .g = c->g, .x = x.p, .w = w.p, .bias = with_bias ? b.p : NULL, .y = s.p });
+    for (int64_t i = 0; i < s.n && c->affine; i++)
+        s.p[i] = (pith_real)fabs((double)s.p[i] * (double)c->scale.p[i % c->g.k]) +
+                 (pith_real)fabs((double)c->shift.p[i % c->g.k]);
+    buf_free(&x), buf_free(&w), buf_free(&b);
+    return s;
+}
+
+static void check_forward(kind what, int64_t i, pithp_rand *r)
+{
+    fwd_case c = { .g = geometry(what, i, r), .stats = i & 1, .affine = i & 2, .act = (pithp_act)(i % PITHP_ACT_COUNT),
+                   .key = i };
+    const pithp_conv *g = &c.g;
+    bool with_bias = i % 3 == 0;
+    c.x = buf_random(g->n * g->h * g->w * g->c, r), c.w = buf_random(weights(g), r);
+    c.bias = buf_random(g->k, r), c.scale = buf_random(g->k, r), c.shift = buf_random(g->k, r);
+    c.y = buf_new(g->n * g->p * g->q * g->k, 1), c.mean = buf_new(g->k, 0), c.var = buf_new(g->k, 0);
+    buf got = buf_new(c.y.n, 1), m = buf_new(g->k, 0), v = buf_new(g->k, 0), size = fwd_size(&c, with_bias);
+    fwd_on(&c, &(pithp_env){ .threads = 1 }, with_bias, c.y.p, c.mean.p, c.var.p);
+    for (int isa = 0; isa <= (int)pithp_isa_best(); isa++) {
+        buf first = buf_new(c.y.n, 1), m1 = buf_new(g->k, 0), v1 = buf_new(g->k, 0);
+        for (size_t t = 0; t < PITHP_LEN(threads_of); t++) {
+            pithp_env e = env(isa, threads_of[t]);
+            fwd_on(&c, &e, with_bias, t ? got.p : first.p, t ? m.p : m1.p, t ? v.p : v1.p);
+            if (!t) continue;
+            ck_assert_mem_eq(got.p, first.p, (size_t)got.n * sizeof *got.p);
+            ck_assert_mem_eq(m.p, m1.p, (size_t)(c.stats ? g->k : 0) * sizeof *m.p);
+            ck_assert_mem_eq(v.p, v1.p, (size_t)(c.stats ? g->k : 0) * sizeof *v.p);
+        }
+        same("forward", pithp_isa_name((pithp_isa)isa), i + 1000 * what, first.p, c.y.p, size.p, got.n, 1.2 * TOL);
+        for (int64_t k = 0; k < g->k && c.stats; k++) {
+            double sd = sqrt((double)c.var.p[k]), mean = fabs((double)c.mean.p[k]), reach = sd + mean + sqrt((double)g->c);
+            ck_assert(fabs((double)m1.p[k] - (double)c.mean.p[k]) <= TOL * reach);
+            ck_assert(fabs((double)v1.p[k] - (double)c.var.p[k]) <= 2 * TOL * reach * reach);
+        }
+        buf_free(&first), buf_free(&m1), buf_free(&v1);
+    }
+    buf_free(&c.x), buf_free(&c.w), buf_free(&c.bias), buf_free(&c.scale), buf_free(&c.shift), buf_free(&c.y);
+    buf_free(&c.mean), buf_free(&c.var), buf_free(&got), buf_free(&m), buf_free(&v), buf_free(&size);
+}
+
+START_TEST(forward)
+{
+    pithp_rand r = test_rand(20 + (uint64_t)_i);
+    for (int64_t i = 0; i < 30; i++) check_forward((kind)_i, i, &r);
+}
+END_TEST
+
+/* ---- Backward --------------------------------------------------------------------------------------------------- */
+typedef struct {
+    pithp_conv g;
+    buf x, w, dy, dz, y, scale, shift, a, b, d, dx, dw, db; /* dx, dw, db: what is added to */
+    bool fused, add, want_dx, want_dw, want_db;
+    pithp_act act;
+} bwd_case;
+
+static void bwd_on(const bwd_case *c, const pithp_env *e, pith_real *dx, pith_real *dw, pith_real *db)
+{
+    buf scratch = scratch_new(pithp_conv_bwd_scratch(&c->g, e->threads));
+    pithp_conv_bwd a = { .g = c->g, .x = c->x.p, .w = c->w.p, .dx = c->want_dx ? dx : NULL, .dx_add = c->add,
+                         .dw = c->want_dw ? dw : NULL, .dbias = c->want_db ? db : NULL, .scratch = scratch.p };
+    if (c->fused)
+        a.src = (pithp_dy_src){ .dz = c->dz.p, .y = c->y.p, .scale = c->scale.p, .shift = c->shift.p, .a = c->a.p,
+                                .b = c->b.p, .d = c->d.p, .act = c->act };
+    else
+        a.src.dy = c->dy.p;
+    memcpy(dx, c->dx.p, (size_t)c->dx.n * sizeof *dx);
+    memcpy(dw, c->dw.p, (size_t)c->dw.n * sizeof *dw);
+    memcpy(db, c->db.p, (size_t)c->db.n * sizeof *db);
+    if (e->k)
+        pithp_conv_backward(e, &a);
+    else
+        pithp_ref_conv_backward(&a);
+    buf_free(&scratch);
+}
+
+/* The sizes of the sums' terms. Where dy is computed, its own terms may cancel, so they count one by one. */
+static void bwd_sizes(const bwd_case *c, pith_real *dx, pith_real *dw, pith_real *db)
+{
+    bwd_case s = *c;
+    s.x = buf_copy(&c->x, true), s.w = buf_copy(&c->w, true), s.dy = buf_copy(&c->dy, true), s.fused = false;
+    s.dx = buf_copy(&c->dx, true), s.dw = buf_copy(&c->dw, true), s.db = buf_copy(&c->db, true);
+    for (int64_t i = 0; i < s.dy.n && c->fused; i++) {
+        int64_t k = i % c->g.k;
+        s.dy.p[i] = (pith_real)(fabs((double)c->a.p[k] * (double)c->dz.p[i]) * 1.2 + fabs((double)c->d.p[k]) +
+                                fabs((double)c->b.p[k] * (double)c->y.p[i]));
+    }
+    bwd_on(&s, &(pithp_env){ .threads = 1 }, dx, dw, db);
+    buf_free(&s.x), buf_free(&s.w), buf_free(&s.dy), buf_free(&s.dx), buf_free(&s.dw), buf_free(&s.db);
+}
+
+static void check_isa(const bwd_case *c, int isa, int64_t key, const buf want[3], const buf size[3])
+{
+    const char *name = pithp_isa_name((pithp_isa)isa);
+    buf one[3], got[3];
+    const int64_t n[3] = { c->dx.n, c->dw.n, c->db.n };
+    for (int j = 0; j < 3; j++) one[j] = buf_new(n[j], 1), got[j] = buf_new(n[j], 1);
+    for (size_t t = 0; t < PITHP_LEN(threads_of); t++) {
+        pithp_env e = env(isa, threads_of[t]);
+        buf *to = t ? got : one;
+        bwd_on(c, &e, to[0].p, to[1].p, to[2].p);
+        for (int j = 0; j < 3 && t; j++) ck_assert_mem_eq(got[j].p, one[j].p, (size_t)n[j] * sizeof *got[j].p);
+    }
+    same("dx", name, key, one[0].p, want[0].p, size[0].p, n[0], TOL);
+    same("dw", name, key, one[1].p, want[1].p, size[1].p, n[1], TOL);
+    same("dbias", name, key, one[2].p, want[2].p, size[2].p, n[2], TOL);
+    for (int j = 0; j < 3; j++) buf_free(&one[j]), buf_free(&got[j]);
+}
+
+static void check_backward(kind what, int64_t i, pithp_rand *r)
+{
+    bwd_case c = { .g = geometry(what, i, r), .fused = i & 1, .add = i & 2, .want_dx = i % 7 != 3, .want_dw = i % 7 != 5,
+                   .want_db = i % 3 == 0, .act = (pithp_act)(i % PITHP_ACT_COUNT) };
+    const pithp_conv *g = &c.g;
+    int64_t ny = g->n * g->p * g->q * g->k;
+    c.x = buf_random(g->n * g->h * g->w * g->c, r), c.w = buf_random(weights(g), r);
+    c.dy = buf_random(ny, r), c.dz = buf_random(ny, r), c.y = buf_grid(ny, 0.0625, 0, r);
+    c.scale = buf_grid(g->k, 0.125, 0, r), c.shift = buf_grid(g->k, 0.5, 0.001953125, r);
+    c.a = buf_random(g->k, r), c.b = buf_random(g->k, r), c.d = buf_random(g->k, r);
+    c.dx = buf_random(c.x.n, r), c.dw = buf_random(c.w.n, r), c.db = buf_random(g->k, r);
+    buf want[3], size[3];
+    const int64_t n[3] = { c.x.n, c.w.n, g->k };
+    for (int j = 0; j < 3; j++) want[j] = buf_new(n[j], 0), size[j] = buf_new(n[j], 0);
+    bwd_on(&c, &(pithp_env){ .threads = 1 }, want[0].p, want[1].p, want[2].p);
+    bwd_sizes(&c, size[0].p, size[1].p, size[2].p);
+    for (int isa = 0; isa <= (int)pithp_isa_best(); isa++) check_isa(&c, isa, i + 1000 * what, want, size);
+    for (int j = 0; j < 3; j++) buf_free(&want[j]), buf_free(&size[j]);
+    for (buf *b = &c.x; b <= &c.db; b++) buf_free(b);
+}
+
+START_TEST(backward)
+{
+    pithp_rand r = test_rand(40 + (uint64_t)_i);
+    for (int64_t i = 0; i < 24; i++) check_backward((kind)_i, i, &r);
+}
+END_TEST
+
+/* A sample taller than one band: bands share rows of dy. */
+START_TEST(bands)
+{
+    pithp_rand r = test_rand(60);
+    for (int64_t i = 0; i < 6; i++) {
+        bwd_case c = { .fused = i & 1, .want_dx = true, .want_dw = true, .want_db = true, .act = PITHP_ACT_RELU6 };
+        c.g = (pithp_conv){ .n = 2, .h = 41, .w = 20, .c = 320, .k = 320, .groups = 320, .r = 3 + 2 * (i % 2), .s = 3,
+                            .stride_h = 1 + i / 2 % 2, .stride_w = 1, .dil_h = 1 + i / 4, .dil_w = 1, .pt = i % 3, .pl = 1 };
+        pithp_conv *g = &c.g;
+        g->p = outputs(g->h, g->r, g->stride_h, g->dil_h, g->pt + 1), g->q = g->w;
+        int64_t ny = g->n * g->p * g->q * g->k;
+        c.x = buf_random(g->n * g->h * g->w * g->c, &r), c.w = buf_random(weights(g), &r);
+        c.dy = buf_random(ny, &r), c.dz = buf_random(ny, &r), c.y = buf_grid(ny, 0.0625, 0, &r);
+        c.scale = buf_grid(g->k, 0.125, 0, &r), c.shift = buf_grid(g->k, 0.5, 0.001953125, &r);
+        c.a = buf_random(g->k, &r), c.b = buf_random(g->k, &r), c.d = buf_random(g->k, &r);
+        c.dx = buf_random(c.x.n, &r), c.dw = buf_random(c.w.n, &r), c.db = buf_random(g->k, &r);
+        /* the twin is too slow here: the base set, which the small shapes proved, on bands of its own is the measure */
+        buf got[3], one[3];
+        const int64_t n[3] = { c.x.n, c.w.n, g->k };
+        for (int j = 0; j < 3; j++) got[j] = buf_new(n[j], 0), one[j] = buf_new(n[j], 0);
+        pithp_conv whole = *g;
+        pithp_env e = env(0, 1);
+        for (int64_t s = 0; s < g->n; s++) { /* sample by sample, row by row, all of dy in view */
+            int64_t at = s * g->p * g->q * g->k;
+            pith_real *dy = c.dy.p + at;
+            if (c.fused)
+                e.k->bn_dy(c.dz.p + at, c.y.p + at, c.scale.p, c.shift.p, c.a.p, c.b.p, c.d.p, c.act, g->p * g->q, g->k,
+                           dy, false);
+            for (int64_t h = 0; h < g->h; h++)
+                e.k->dw_row_dx(&whole, dy, 0, g->p, c.w.p, h, got[0].p + (s * g->h + h) * g->w * g->c, false);
+        }
+        for (int isa = 0; isa <= (int)pithp_isa_best(); isa++) {
+            pithp_env f = env(isa, 1 + isa);
+            bwd_on(&c, &f, one[0].p, one[1].p, one[2].p);
+            for (int64_t j = 0; j < n[0]; j++)
+                ck_assert(fabs((double)one[0].p[j] - (double)got[0].p[j]) <= 1e-4 * (10 + fabs((double)got[0].p[j])));
+        }
+        for (int j = 0; j < 3; j++) buf_free(&got[j]), buf_free(&one[j]);
+        for (buf *b = &c.x; b <= &c.db; b++) buf_free(b);
+    }
+}
+END_TEST
+
+START_TEST(scratch_grows) /* a plan made for N samples must do for any n below */
+{
+    pithp_rand r = test_rand(70);
+    for (int64_t i = 0; i < 200; i++) {
+        pithp_conv g = geometry((kind)(i % KINDS), i, &r);
+        size_t f = 0, b = 0;
+        for (g.n = 1; g.n < 200; g.n += 1 + g.n / 7) {
+            size_t f1 = pithp_conv_fwd_scratch(&g, 2), b1 = pithp_conv_bwd_scratch(&g, 2);
+            ck_assert(f1 >= f && b1 >= b);
+            f = f1, b = b1;
+        }
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("convs");
+    TCase *t = suite_case(s, "convs");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, forward, 0, KINDS);
+    tcase_add_loop_test(t, backward, 0, KINDS);
+    tcase_add_test(t, bands);
+    tcase_add_test(t, scratch_grows);
+    return suite_run("convs", s);
+}
