@@ -54,7 +54,8 @@ typedef struct {
 } pith_schedule_cfg;
 PITH_API double pith_schedule_lr(pith_schedule_cfg cfg, double lr, int64_t step, int64_t steps_per_epoch, int epochs);
 
-/* What the training loop tells: after each step (event 's'), each epoch ('e'), each save ('c') and each note ('n'). */
+/* What the training loop tells: after each step (event 's'), each epoch ('e'), each save ('c') and each note ('n').
+   Epochs count from 1; loss and accuracy are means over the epoch so far. */
 typedef struct {
     char event;
     int epoch, epochs;
@@ -65,8 +66,10 @@ typedef struct {
 } pith_progress;
 
 /* pith_fit's settings; all zero is the recipe that reaches the README's numbers.
-   epochs 0: 40; batch 0: 64; smoothing 0: 0.1. opt.lr 0: 0.05 x batch/64.
-   out      run folder: args.json (written by the caller), log.jsonl, last.pith, best.pith; NULL: nothing is written
+   epochs 0: 40; batch 0: 64; smoothing 0: 0.1; opt.lr 0: 0.05 x batch x accumulate / 64 (SGD); opt.momentum 0: 0.9 with
+   Nesterov; opt.ema_decay 0: 0.999.
+   out      run folder: args.json (written by the caller), log.jsonl, last.pith, best.pith; NULL: nothing is written.
+            What an older run left in it is overwritten unless resume is set
    resume   go on from out/last.pith exactly as if never stopped
    stop     polled between steps: when *stop is not 0 the state is saved and PITH_ESTOPPED returned
    progress called from the calling thread */
@@ -107,7 +110,8 @@ PITH_API pith_status pith_evaluate(pith_model *m, pith_data *d, pith_split split
 PITH_API pith_status pith_predict(pith_model *m, const pith_real *x, int64_t n, pith_real *probs);
 
 /* ---- The loop by hand: examples/train_loop.c -----------------------------------------------------------------
-   A trainer is a training plan of the model with a label input, cross-entropy and an optimiser. */
+   A trainer is a training plan of the model with a label input, cross-entropy and an optimiser.
+   batch 0: 64; smoothing 0: 0.1, PITH_ZERO none. It is the context's, until freed. */
 typedef struct {
     int batch;
     double smoothing;
@@ -119,6 +123,7 @@ PITH_API double pith_trainer_step(pith_trainer *t, const pith_batch *b, double l
 PITH_API int64_t pith_trainer_correct(const pith_trainer *t); /* samples of the last batch classed right */
 PITH_API pith_opt *pith_trainer_opt(pith_trainer *t);
 PITH_API pith_plan *pith_trainer_plan(pith_trainer *t);
+PITH_API void pith_trainer_free(pith_trainer *t); /* before its model; with its plan and its optimiser */
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,164 @@
+/* Evaluation and prediction, over an inference plan that is kept with the model. */
+#include "train/train.h"
+
+#include <string.h>
+
+/* ---- The plan ---------------------------------------------------------------------------------------------
+   The evaluator hangs on the model's graph and is destroyed before the graph's plans are. In the context's
+   ring it always stands before its plan (newest first), so it goes first there, too. */
+static void evaluator_destroy(pith_ctx *c, pithp_obj *o)
+{
+    pithp_evaluator *e = (pithp_evaluator *)o;
+    e->m->g->cache = NULL;
+    pith_plan_free(e->plan);
+    pithp_free(c, e->confusion);
+    pithp_free(c, e);
+}
+
+static pithp_evaluator *evaluator_new(pith_model *m)
+{
+    pithp_evaluator *e = PITHP_NEW(m->ctx, pithp_evaluator);
+    if (e == NULL)
+        return NULL;
+    e->m = m;
+    pithp_own(m->ctx, &e->obj, evaluator_destroy);
+    m->g->cache = &e->obj;
+    return e;
+}
+
+pithp_evaluator *pithp_evaluator_get(pith_model *m, int64_t batch)
+{
+    pith_ctx *c = m->ctx;
+    pithp_evaluator *e = m->g->cache != NULL ? (pithp_evaluator *)m->g->cache : evaluator_new(m);
+    if (e == NULL)
+        return NULL;
+    if (e->plan != NULL && e->plan->version == m->g->version && e->batch >= batch)
+        return e;
+    pith_plan_free(e->plan);
+    e->plan = pith_plan_new(&m->output, 1, (pith_plan_cfg){ .batch = batch });
+    e->batch = batch;
+    pithp_disown(c, &e->obj);
+    pithp_own(c, &e->obj, evaluator_destroy);
+    return e->plan == NULL ? NULL : e;
+}
+
+/* ---- Evaluation ---------------------------------------------------------------------------------------- */
+pith_status pithp_model_fits_data(const pith_model *m, const pith_data *d, const char *who)
+{
+    int classes;
+    pith_status s = pithp_model_classes(m, who, &classes);
+    if (s != PITH_OK)
+        return s;
+    if (classes != pith_data_classes(d))
+        return pithp_error(
+            m->ctx, PITH_EINVAL,
+            "%s: model '%s' has %d classes, but the data set has %d; make the model for these data, or "
+            "choose the data it was made for",
+            who, m->name, classes, pith_data_classes(d));
+    pith_shape in = m->input->shape; /* [1,H,W,C] */
+    int size = pith_data_size(d);
+    char text[96];
+    if (in.ndim != 4 || in.d[1] != size || in.d[2] != size || in.d[3] != 3)
+        return pithp_error(
+            m->ctx, PITH_EINVAL,
+            "%s: model '%s' takes images %s, but the data set's are [1,%d,%d,3]; open the data with "
+            "the model's image size",
+            who, m->name, pithp_shape_text(in, text), size, size);
+    return PITH_OK;
+}
+
+static pith_status need_confusion(pithp_evaluator *e, int classes)
+{
+    if (e->classes == classes)
+        return PITH_OK;
+    pith_ctx *c = e->m->ctx;
+    pithp_free(c, e->confusion);
+    e->classes = 0;
+    e->confusion = PITHP_NEW_N(c, int64_t, (size_t)classes * (size_t)classes);
+    if (e->confusion == NULL)
+        return PITH_ENOMEM;
+    e->classes = classes;
+    return PITH_OK;
+}
+
+pith_status pithp_evaluate_with(pithp_evaluator *e, pith_loader *l, const volatile int *stop,
+                                pith_eval_result *r)
+{
+    pith_ctx *c = e->m->ctx;
+    *r = (pith_eval_result){ 0 };
+    pith_status s = pithp_model_classes(e->m, "evaluation", &r->classes);
+    if (s == PITH_OK)
+        s = need_confusion(e, r->classes);
+    if (s != PITH_OK)
+        return s;
+    memset(e->confusion, 0, (size_t)r->classes * (size_t)r->classes * sizeof *e->confusion);
+    r->confusion = e->confusion;
+    size_t per = (size_t)pithp_count(e->m->input->shape);
+    for (pith_batch b; pith_loader_next(l, &b);) {
+        if (stop != NULL && *stop)
+            return PITH_ESTOPPED;
+        memcpy(pith_plan_input(e->plan, e->m->input), b.x, (size_t)b.n * per * sizeof *b.x);
+        if ((s = pith_plan_forward(e->plan, b.n, 0)) != PITH_OK)
+            return s;
+        pithp_metrics_add(r, e->confusion, pith_plan_value(e->plan, e->m->output), b.labels, b.n);
+    }
+    pithp_metrics_finish(r);
+    return c->status;
+}
+
+pith_status pith_evaluate(pith_model *m, pith_data *d, pith_split split, int batch, pith_eval_result *r)
+{
+    *r = (pith_eval_result){ 0 };
+    if (m == NULL)
+        return PITH_EINVAL;
+    pith_ctx *c = m->ctx;
+    if (d == NULL)
+        return c->status ? c->status : pithp_error(c, PITH_EINVAL, "evaluation: no data set");
+    if (c->status)
+        return c->status;
+    if (batch < 0)
+        return pithp_error(c, PITH_EINVAL, "evaluation: batch %d; at least 1 is expected", batch);
+    if (pith_data_count(d, split) < 1)
+        return pithp_error(c, PITH_EDATA, "evaluation: the %s split has no images",
+                           split == PITH_VAL ? "validation" : "training");
+    pith_status s = pithp_model_fits_data(m, d, "evaluation");
+    if (s != PITH_OK)
+        return s;
+    int64_t n = PITHP_MIN(batch ? batch : 64, pith_data_count(d, split));
+    pithp_evaluator *e = pithp_evaluator_get(m, n);
+    if (e == NULL)
+        return c->status;
+    pith_loader *l = pith_loader_new(d, (pith_loader_cfg){ .split = split, .batch = (int)n });
+    if (l == NULL)
+        return c->status;
+    s = pithp_evaluate_with(e, l, NULL, r);
+    pith_loader_free(l);
+    return s;
+}
+
+/* ---- Prediction ---------------------------------------------------------------------------------------- */
+pith_status pith_predict(pith_model *m, const pith_real *x, int64_t n, pith_real *probs)
+{
+    enum { MOST = 64 };
+    int classes;
+    pith_ctx *c = m->ctx;
+    if (n < 1)
+        return n == 0 ? PITH_OK : pithp_error(c, PITH_EINVAL, "prediction: %lld images", (long long)n);
+    pith_status s = pithp_model_classes(m, "prediction", &classes);
+    if (s != PITH_OK)
+        return s;
+    pithp_evaluator *e = pithp_evaluator_get(m, PITHP_MIN(n, MOST));
+    if (e == NULL)
+        return c->status;
+    int64_t per = pithp_count(m->input->shape);
+    for (int64_t i = 0; i < n; i += e->batch) {
+        int64_t now = PITHP_MIN(n - i, e->batch);
+        memcpy(pith_plan_input(e->plan, m->input), x + i * per, (size_t)(now * per) * sizeof *x);
+        if ((s = pith_plan_forward(e->plan, now, 0)) != PITH_OK)
+            return s;
+        const pith_real *logits = pith_plan_value(e->plan, m->output);
+        for (int64_t j = 0; j < now; j++)
+            pithp_softmax_row(logits + j * classes, classes, probs + (i + j) * classes);
+    }
+    return PITH_OK;
+}

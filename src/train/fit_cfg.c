@@ -1,0 +1,190 @@
+/* The recipe: every default of pith_fit stands here, and nowhere else. */
+#include "train/train.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Fields that keep their zeros are filled further down: by pithp_opt_defaults, pith_schedule_lr, the
+   loader. A real zero stays PITH_ZERO, so that it can be handed on. */
+pith_fit_cfg pithp_fit_defaults(pith_fit_cfg cfg, int64_t n_train)
+{
+    if (cfg.epochs == 0)
+        cfg.epochs = 40;
+    if (cfg.batch == 0)
+        cfg.batch = 64;
+    if (cfg.batch > n_train && n_train > 0)
+        cfg.batch = (int)n_train;
+    if (cfg.accumulate == 0)
+        cfg.accumulate = 1;
+    if (cfg.smoothing == 0)
+        cfg.smoothing = 0.1;
+    if (cfg.eval_every == 0)
+        cfg.eval_every = 1;
+    if (cfg.save_every_minutes == 0)
+        cfg.save_every_minutes = 5;
+    if (cfg.opt.kind == PITH_OPT_SGD) {
+        if (cfg.opt.momentum == 0)
+            cfg.opt.nesterov = true;
+        if (cfg.opt.lr == 0)
+            cfg.opt.lr = 0.05 * cfg.batch * cfg.accumulate / 64;
+    }
+    if (cfg.opt.ema_decay == 0)
+        cfg.opt.ema_decay = 0.999;
+    return cfg;
+}
+
+static pith_status schedule_check(pith_ctx *c, const pith_schedule_cfg *s)
+{
+    const struct {
+        const char *name;
+        double value, high;
+    } range[] = { { "warmup_epochs", PITH_OR(s->warmup_epochs, 0), 1e6 },
+                  { "final_lr", PITH_OR(s->final_lr, 0), 1e6 },
+                  { "gamma", PITH_OR(s->gamma, 0), 1e3 },
+                  { "step_epochs", PITH_OR(s->step_epochs, 0), 1e6 } };
+    if ((int)s->kind < PITH_COSINE || s->kind > PITH_CONSTANT)
+        return pithp_error(c, PITH_EINVAL,
+                           "schedule: no kind %d; PITH_COSINE, PITH_STEP or PITH_CONSTANT is expected",
+                           (int)s->kind);
+    for (size_t i = 0; i < PITHP_LEN(range); i++)
+        if (!(range[i].value >= 0 && range[i].value <= range[i].high))
+            return pithp_error(c, PITH_EINVAL, "schedule: %s is %g; 0 to %g is expected", range[i].name,
+                               range[i].value, range[i].high);
+    return PITH_OK;
+}
+
+pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *f)
+{
+    const struct {
+        const char *name;
+        int value, high;
+    } range[] = { { "epochs", f->epochs, 1000000 },
+                  { "batch", f->batch, 65536 },
+                  { "accumulate", f->accumulate, 65536 } };
+    for (size_t i = 0; i < PITHP_LEN(range); i++)
+        if (range[i].value < 1 || range[i].value > range[i].high)
+            return pithp_error(c, PITH_EINVAL, "training: %s is %d; 1 to %d is expected", range[i].name,
+                               range[i].value, range[i].high);
+    double smoothing = PITH_OR(f->smoothing, 0);
+    if (!(smoothing >= 0 && smoothing < 1))
+        return pithp_error(c, PITH_EINVAL, "training: label smoothing is %g; 0 to less than 1 is expected",
+                           smoothing);
+    if (!(PITH_OR(f->save_every_minutes, 0) >= 0))
+        return pithp_error(c, PITH_EINVAL, "training: save_every_minutes is %g; 0 or more is expected",
+                           f->save_every_minutes);
+    if (f->resume && f->out == NULL)
+        return pithp_error(c, PITH_EINVAL,
+                           "training: resume needs the run folder (out) that it shall go on from");
+    pith_opt_cfg opt = pithp_opt_defaults(f->opt);
+    pith_status s = pithp_opt_check(c, &opt);
+    return s ? s : schedule_check(c, &f->schedule);
+}
+
+/* ---- What a resume must find as it was ----------------------------------------------------------------- */
+static void put_real(json_t *o, const char *key, double v)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.17g", v == PITH_ZERO ? 0 : v);
+    json_object_set_new(o, key, json_string(text));
+}
+
+static void put_int(json_t *o, const char *key, int64_t v)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, v);
+    json_object_set_new(o, key, json_string(text));
+}
+
+static void put_hex(json_t *o, const char *key, uint64_t v)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%016" PRIx64, v);
+    json_object_set_new(o, key, json_string(text));
+}
+
+static void put_opt(json_t *o, pith_opt_cfg f)
+{
+    f = pithp_opt_defaults(f);
+    json_object_set_new(o, "optimizer", json_string(f.kind == PITH_OPT_SGD ? "sgd" : "adamw"));
+    put_real(o, "lr", f.lr);
+    if (f.kind == PITH_OPT_SGD) {
+        put_real(o, "momentum", f.momentum);
+        put_int(o, "nesterov", f.nesterov);
+    } else {
+        put_real(o, "beta1", f.beta1);
+        put_real(o, "beta2", f.beta2);
+        put_real(o, "eps", f.eps);
+    }
+    put_real(o, "weight_decay", f.weight_decay);
+    put_real(o, "clip_norm", f.clip_norm);
+    put_real(o, "ema_decay", f.ema_decay);
+}
+
+static void put_schedule(json_t *o, const pith_schedule_cfg *s)
+{
+    static const char *const kinds[] = { "cosine", "step", "constant" };
+    json_object_set_new(o, "schedule", json_string(kinds[s->kind]));
+    put_real(o, "warmup_epochs",
+             s->warmup_epochs == 0 ? -1 : s->warmup_epochs); /* -1: the default, which is not 0 */
+    put_real(o, "final_lr", s->final_lr == 0 ? -1 : s->final_lr);
+    put_real(o, "gamma", s->gamma);
+    put_real(o, "step_epochs", s->step_epochs);
+}
+
+static void put_augment(json_t *o, const pith_augment_cfg *a)
+{
+    const struct {
+        const char *key;
+        double value;
+    } field[] = { { "scale_min", a->scale_min },
+                  { "scale_max", a->scale_max },
+                  { "ratio_min", a->ratio_min },
+                  { "ratio_max", a->ratio_max },
+                  { "flip", a->flip },
+                  { "brightness", a->brightness },
+                  { "contrast", a->contrast },
+                  { "saturation", a->saturation },
+                  { "hue", a->hue } };
+    for (size_t i = 0; i < PITHP_LEN(field); i++)
+        put_real(o, field[i].key, field[i].value == 0 ? -1 : field[i].value);
+}
+
+json_t *pithp_fit_args(const pith_model *m, const pith_data *d, const pith_fit_cfg *f)
+{
+    json_t *o = json_object();
+    if (o == NULL)
+        return NULL;
+    int frozen = 0;
+    for (int i = 0; i < m->n_param_nodes; i++)
+        frozen += m->params[i]->frozen;
+    put_int(o, "parameters", m->n_params);
+    put_int(o, "state", m->n_weights - m->n_params);
+    put_int(o, "frozen", frozen);
+    put_hex(o, "data", pith_data_fingerprint(d));
+    put_hex(o, "context_seed", m->ctx->cfg.seed);
+    put_hex(o, "seed", f->seed);
+    put_int(o, "epochs", f->epochs);
+    put_int(o, "batch", f->batch);
+    put_int(o, "accumulate", f->accumulate);
+    put_real(o, "smoothing", f->smoothing);
+    put_opt(o, f->opt);
+    put_schedule(o, &f->schedule);
+    put_augment(o, &f->augment);
+    return o;
+}
+
+const char *pithp_fit_args_differ(json_t *saved, json_t *now, const char **was, const char **is)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(now, key, value)
+    {
+        const json_t *old = json_object_get(saved, key);
+        *is = json_string_value(value);
+        *was = json_is_string(old) ? json_string_value(old) : "absent";
+        if (*is == NULL || strcmp(*was, *is) != 0)
+            return key;
+    }
+    return NULL;
+}

@@ -1,0 +1,150 @@
+/* A trainer: a model's training plan with a label input, cross-entropy and an optimiser. */
+#include "train/train.h"
+
+#include <math.h>
+#include <string.h>
+
+static void trainer_destroy(pith_ctx *c, pithp_obj *o)
+{
+    pithp_free(c, o); /* plan and optimiser are the context's; the plan may have gone with its model */
+}
+
+void pith_trainer_free(pith_trainer *t)
+{
+    if (t == NULL)
+        return;
+    pith_plan_free(t->plan);
+    pith_opt_free(t->opt);
+    pithp_destroy(t->m->ctx, &t->obj);
+}
+
+pith_status pithp_model_classes(const pith_model *m, const char *who, int *classes)
+{
+    pith_shape s = m->output->shape;
+    char text[96];
+    if (s.ndim != 2 || s.d[1] < 2 || s.d[1] > 1000000)
+        return pithp_error(
+            m->ctx, PITH_ESHAPE,
+            "%s: model '%s' has output %s; logits [N,classes] of at least two classes are expected", who,
+            m->name, pithp_shape_text(s, text));
+    *classes = (int)s.d[1];
+    return PITH_OK;
+}
+
+static bool build(pith_trainer *t, pith_trainer_cfg cfg)
+{
+    pith_ctx *c = t->m->ctx;
+    t->label = pith_model_add_input(t->m, "label", PITH_I32, PITH_SCALAR);
+    t->loss = pith_cross_entropy(t->m->output, t->label,
+                                 (pith_cross_entropy_cfg){ .smoothing = PITH_OR(cfg.smoothing, 0.1) });
+    if (t->loss == NULL || t->loss->poison)
+        return false;
+    t->opt = pith_opt_new_model(t->m, cfg.opt);
+    if (t->opt == NULL)
+        return false;
+    pith_tensor *targets[] = { t->loss, t->m->output };
+    t->plan = pith_plan_new(targets, 2, (pith_plan_cfg){ .batch = t->batch, .train = true });
+    if (t->plan == NULL)
+        return false;
+    memset(t->m->grads, 0,
+           (size_t)t->m->n_params * sizeof *t->m->grads); /* what a broken-off step left behind */
+    return c->status == PITH_OK;
+}
+
+pith_trainer *pith_trainer_new(pith_model *m, pith_trainer_cfg cfg)
+{
+    if (m == NULL)
+        return NULL;
+    pith_ctx *c = m->ctx;
+    int classes;
+    double smoothing = PITH_OR(cfg.smoothing, 0.1);
+    if (cfg.batch < 0 || !(smoothing >= 0 && smoothing < 1)) {
+        pithp_error(c, PITH_EINVAL,
+                    "trainer: batch %d, smoothing %g; at least 1, and from 0 to less than 1, are expected",
+                    cfg.batch, smoothing);
+        return NULL;
+    }
+    if (pithp_model_classes(m, "trainer", &classes))
+        return NULL;
+    pith_trainer *t = PITHP_NEW(c, pith_trainer);
+    if (t == NULL)
+        return NULL;
+    t->m = m;
+    t->batch = cfg.batch ? cfg.batch : 64;
+    t->classes = classes;
+    bool ok = build(t, cfg);
+    pithp_own(c, &t->obj, trainer_destroy);
+    if (ok)
+        return t;
+    pith_trainer_free(t);
+    return NULL;
+}
+
+/* ---- A batch ------------------------------------------------------------------------------------------- */
+static pith_status batch_ok(const pith_trainer *t, const pith_batch *b)
+{
+    if (b->n < 1 || b->n > t->batch)
+        return pithp_error(t->m->ctx, PITH_EINVAL, "trainer: a batch of %d samples; it was made for 1 to %d",
+                           b->n, t->batch);
+    for (int i = 0; i < b->n; i++)
+        if (b->labels[i] >= t->classes)
+            return pithp_error(t->m->ctx, PITH_EINVAL,
+                               "trainer: label %d; model '%s' has %d classes, counted from 0",
+                               (int)b->labels[i], t->m->name, t->classes);
+    return PITH_OK;
+}
+
+static void fill(pith_trainer *t, const pith_batch *b)
+{
+    size_t per = (size_t)pithp_count(t->m->input->shape); /* recorded with one sample */
+    memcpy(pith_plan_input(t->plan, t->m->input), b->x, (size_t)b->n * per * sizeof *b->x);
+    memcpy(pith_plan_input(t->plan, t->label), b->labels, (size_t)b->n * sizeof *b->labels);
+}
+
+static void count_correct(pith_trainer *t, const pith_batch *b)
+{
+    const pith_real *logits = pith_plan_value(t->plan, t->m->output);
+    t->correct = 0;
+    for (int i = 0; i < b->n; i++)
+        t->correct += pithp_argmax(logits + (int64_t)i * t->classes, t->classes) == b->labels[i];
+}
+
+static double not_finite(pith_trainer *t, double loss)
+{
+    const char *name = pith_plan_find_nonfinite(t->plan);
+    pithp_error(t->m->ctx, PITH_ENAN,
+                "the loss is %g: the first layer that went bad is '%s'; lower the learning rate, "
+                "or limit the gradient (clip_norm)",
+                loss, name ? name : "the loss itself");
+    return NAN;
+}
+
+double pithp_trainer_gradient(pith_trainer *t, const pith_batch *b)
+{
+    if (batch_ok(t, b))
+        return NAN;
+    fill(t, b);
+    if (pith_plan_forward(t->plan, b->n, t->runs))
+        return NAN;
+    double loss = *(const pith_real *)pith_plan_value(t->plan, t->loss);
+    if (!isfinite(loss))
+        return not_finite(t, loss);
+    count_correct(t, b);
+    t->runs++;
+    return pith_plan_backward(t->plan) ? (double)NAN : loss;
+}
+
+double pith_trainer_step(pith_trainer *t, const pith_batch *b, double lr)
+{
+    double loss = pithp_trainer_gradient(t, b);
+    if (isnan(loss))
+        return loss;
+    pith_opt_set_lr(t->opt, lr);
+    return pith_opt_step(t->opt) ? (double)NAN : loss;
+}
+
+int64_t pith_trainer_correct(const pith_trainer *t) { return t->correct; }
+
+pith_opt *pith_trainer_opt(pith_trainer *t) { return t->opt; }
+
+pith_plan *pith_trainer_plan(pith_trainer *t) { return t->plan; }
