@@ -19,7 +19,7 @@ static pith_tensor *net(pith_model *m, pith_tensor *x, void *user)
 static void show(void *user, const pith_progress *p)
 {
     if (p->event == 'e')
-        printf("epoch %d/%d: loss %.4f, validation accuracy %.2f%%, %.0f img/s\n", p->epoch + 1, p->epochs, p->loss,
+        printf("epoch %d/%d: loss %.4f, validation accuracy %.2f%%, %.0f img/s\n", p->epoch, p->epochs, p->loss,
                100 * p->val_accuracy, p->img_per_s);
     fflush(stdout);
 }

@@ -23,7 +23,11 @@ static void choose_wait_policy(char **argv)
     setenv("PITH_STARTED", "1", 1);
     setenv("OMP_WAIT_POLICY", "passive", 1);
     setenv("GOMP_SPINCOUNT", "20000", 1);
-    execv("/proc/self/exe", argv); /* if that fails, we go on as we are */
+    char self[4096]; /* the program's own path: a process listed as "exe" would puzzle people */
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) return;
+    self[n] = 0;
+    execv(self, argv); /* if that fails, we go on as we are */
 }
 
 int main(int argc, char **argv)

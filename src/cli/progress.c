@@ -59,7 +59,7 @@ static void step(progress_view *v, const pith_progress *p)
     duration(p->eta_seconds, left);
     bar((double)p->step / (double)(p->steps > 0 ? p->steps : 1), b);
     snprintf(line, sizeof line, "epoch %d/%d %s %lld/%lld  %.0f img/s  loss %.4f  accuracy %.1f%%  lr %.2g  left %s",
-             p->epoch + 1, p->epochs, v->terminal ? b : "", (long long)p->step, (long long)p->steps, p->img_per_s, p->loss,
+             p->epoch, p->epochs, v->terminal ? b : "", (long long)p->step, (long long)p->steps, p->img_per_s, p->loss,
              100 * p->accuracy, p->lr, left);
     if (v->terminal) show(v, line);
     else fprintf(stderr, "%s\n", line);
@@ -71,7 +71,7 @@ static void epoch(progress_view *v, const pith_progress *p)
     duration(p->seconds, took);
     duration(p->eta_seconds, left);
     clear(v);
-    fprintf(stderr, "epoch %d/%d  %.0f img/s  loss %.4f  accuracy %.2f%%", p->epoch + 1, p->epochs, p->img_per_s, p->loss,
+    fprintf(stderr, "epoch %d/%d  %.0f img/s  loss %.4f  accuracy %.2f%%", p->epoch, p->epochs, p->img_per_s, p->loss,
             100 * p->accuracy);
     if (!isnan(p->val_accuracy)) fprintf(stderr, "  validation: loss %.4f  accuracy %.2f%%", p->val_loss, 100 * p->val_accuracy);
     fprintf(stderr, "  lr %.2g  %s  left %s\n", p->lr, took, left);
