@@ -44,6 +44,7 @@ typedef struct pithp_blas {
                  const struct pithp_blas *self);
     void *fn;     /* cblas_sgemm (cblas_dgemm in the double build) */
     void *handle; /* of dlopen */
+    bool wide;    /* its integers are 64 bits long (a program linked with libopenblas64) */
     void (*omp_set)(int); /* OpenBLAS's OpenMP build obeys the calling thread's OpenMP setting only; else NULL */
     int (*omp_get)(void);
     char file[128], core[64], config[256];

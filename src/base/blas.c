@@ -30,8 +30,12 @@
 
 /* The values of cblas.h's enumerations; the header itself may not be installed where the library runs. */
 enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };
-typedef void gemm_fn(int order, int ta, int tb, int m, int n, int k, pith_real alpha, const pith_real *a,
-                     int lda, const pith_real *b, int ldb, pith_real beta, pith_real *c, int ldc);
+#define GEMM_TYPE(name, integer)                                                                        \
+    typedef void name(int order, int ta, int tb, integer m, integer n, integer k, pith_real alpha,      \
+                      const pith_real *a, integer lda, const pith_real *b, integer ldb, pith_real beta, \
+                      pith_real *c, integer ldc)
+GEMM_TYPE(gemm_fn, int);
+GEMM_TYPE(gemm_wide_fn, int64_t);
 
 #ifdef PITHP_BLAS_LINKED
 gemm_fn GEMM;
@@ -42,10 +46,16 @@ static void gemm_blas(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pith_re
                       int64_t lda, const pith_real *b, int64_t ldb, pith_real beta, pith_real *c, int64_t ldc,
                       const pithp_blas *self)
 {
-    gemm_fn *fn;
-    memcpy(&fn, &self->fn, sizeof fn); /* ISO C has no cast from void * to a function */
-    fn(ROW_MAJOR, ta ? TRANS : NO_TRANS, tb ? TRANS : NO_TRANS, (int)m, (int)n, (int)k, alpha, a, (int)lda, b,
-       (int)ldb, beta, c, (int)ldc);
+    int order = ROW_MAJOR, at = ta ? TRANS : NO_TRANS, bt = tb ? TRANS : NO_TRANS;
+    if (self->wide) {
+        gemm_wide_fn *fn;
+        memcpy(&fn, &self->fn, sizeof fn); /* ISO C has no cast from void * to a function */
+        fn(order, at, bt, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    } else {
+        gemm_fn *fn;
+        memcpy(&fn, &self->fn, sizeof fn);
+        fn(order, at, bt, (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+    }
 }
 
 /* The same for OpenBLAS's OpenMP build. It asks OpenMP for the number of threads at every call, and that
@@ -208,13 +218,13 @@ static void describe(const pith_ctx *c, pithp_blas *b, const char *core)
         snprintf(b->file, sizeof b->file, "%s", at.dli_fname);
     ask_text(b, "openblas_get_corename", b->core, sizeof b->core);
     ask_text(b, "openblas_get_config", b->config, sizeof b->config);
+    b->wide = strstr(b->config, "USE64BITINT");
     set_one_thread(c, b);
     pithp_log(c, PITH_LOG_DEBUG, "BLAS: %s, kernels %s", b->file, b->core);
     if (core && strcasecmp(core, b->core))
         pithp_log(c, PITH_LOG_WARN,
-                  "BLAS %s runs its kernels for %s where %s was wanted: it was loaded before this context, "
-                  "or its build "
-                  "has no such kernels",
+                  "BLAS %s runs its kernels for %s where %s was wanted: it was loaded before this "
+                  "context, or its build has no such kernels",
                   b->file, b->core, core);
 }
 
@@ -232,8 +242,7 @@ pith_status pithp_blas_open(pith_ctx *c, pithp_blas *b)
     if (files == candidates && dlsym(RTLD_DEFAULT, "openblas_get_corename"))
         b->fn = dlsym(RTLD_DEFAULT, GEMM_NAME); /* the program is linked with an OpenBLAS */
     if (!b->fn) {
-        b->handle =
-            load(files, core, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD); /* loaded by an earlier context */
+        b->handle = load(files, core, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD); /* an earlier context's */
         if (!b->handle)
             b->handle = load(files, core, RTLD_LAZY | RTLD_LOCAL);
         if (b->handle)
