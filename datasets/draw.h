@@ -42,10 +42,27 @@ int draw_chance(draw_rng *r, float p);
 int draw_pick(draw_rng *r, int n);
 float draw_value_noise(uint32_t seed, float x, float y); /* smooth, 0..1, lattice spacing 1 */
 
-float draw_clamp(float x, float lo, float hi);
-float draw_step(float lo, float hi, float x); /* smooth step from 0 at lo to 1 at hi */
-draw_rgb draw_lerp(draw_rgb a, draw_rgb b, float t);
-draw_rgb draw_scale(draw_rgb a, float s);
+static inline float draw_clamp(float x, float lo, float hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+static inline float draw_step(float lo, float hi, float x) /* smooth step from 0 at lo to 1 at hi */
+{
+    float t = draw_clamp((x - lo) / (hi - lo), 0, 1);
+    return t * t * (3 - 2 * t);
+}
+
+static inline draw_rgb draw_lerp(draw_rgb a, draw_rgb b, float t)
+{
+    return (draw_rgb){ a.r + (b.r - a.r) * t, a.g + (b.g - a.g) * t, a.b + (b.b - a.b) * t };
+}
+
+static inline draw_rgb draw_scale(draw_rgb a, float s)
+{
+    return (draw_rgb){ a.r * s, a.g * s, a.b * s };
+}
+
 draw_rgb draw_hsv(float h, float s, float v);
 
 /* ---- draw_shapes.c: canvas, frames, shapes ---- */
@@ -118,7 +135,7 @@ enum { COAT_SOLID, COAT_TABBY, COAT_SPOTS, COAT_PATCHES, COAT_BRINDLE, COAT_SHAD
 typedef struct draw_coat {
     int kind;
     draw_rgb base, second, third, pale; /* fur; pale: muzzle, chest, paws, where white is set */
-    draw_rgb nose, iris, inner, collar; /* inner: inside of the ear */
+    draw_rgb nose, iris, inner, ink, whisker, collar; /* inner: inside of the ear; ink: mouth, pupils */
     int white, points, has_collar;
     float freq, angle, warp, edge, texture;
     uint32_t seed;
@@ -139,7 +156,7 @@ typedef struct {
     float width, height;        /* of the head */
     float yaw;                  /* of a head seen from the front, -1..1 */
     float muzzle;               /* size of the muzzle */
-    float eye, lid;             /* size of the eye, how far it is open */
+    float eye, lid, pupil;      /* size of the eye, how far it is open, width of the pupil */
     float tail, curl, thick;    /* length, curl and thickness of the tail */
     float fat, leg, step;       /* body's girth, leg length, phase of the walk */
     int tongue;

@@ -13,6 +13,7 @@ draw_animal draw_animal_new(int cls, draw_rng *pose, draw_rng *body)
     a.profile = a.pose == POSE_SIT ? 0 : draw_chance(pose, a.pose == POSE_FACE ? 0.25f : 0.5f);
     a.yaw = draw_uniform(pose, -1, 1);
     a.lid = draw_uniform(pose, 0.7f, 1.0f);
+    a.pupil = draw_uniform(pose, 0, 1);
     a.tongue = draw_chance(pose, 0.25f);
     a.step = draw_uniform(pose, -1, 1);
     a.curl = draw_uniform(pose, 0, 1);

@@ -54,6 +54,9 @@ draw_coat draw_coat_new(draw_rng *r)
     c.nose = jitter(noses[draw_chance(r, 0.6f) ? 0 : 1 + draw_pick(r, 2)], r);
     c.iris = jitter(irises[draw_pick(r, 6)], r);
     c.inner = draw_lerp(jitter((draw_rgb){ 0.88f, 0.62f, 0.58f }, r), c.base, draw_uniform(r, 0.1f, 0.5f));
+    c.ink = draw_lerp((draw_rgb){ 0.04f, 0.03f, 0.03f }, draw_scale(furs[draw_pick(r, FURS)], 0.4f), draw_uniform(r, 0, 0.9f));
+    c.whisker = luma(c.base) > 0.5f && !c.white ? draw_scale(c.base, draw_uniform(r, 0.3f, 0.6f))
+                                                : draw_lerp(c.base, (draw_rgb){ 1, 1, 1 }, draw_uniform(r, 0.55f, 0.9f));
     c.collar = draw_hsv(draw_uniform(r, 0, 1), draw_uniform(r, 0.5f, 0.9f), draw_uniform(r, 0.45f, 0.9f));
     c.has_collar = draw_chance(r, 0.3f);
     c.white = draw_chance(r, 0.45f);

@@ -93,8 +93,8 @@ static void ears_front(draw_canvas *c, draw_frame f, const draw_animal *a, const
 static void eye(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_coat *coat, float x, float y, float squash,
                 float slant)
 {
-    const draw_rgb dark = { 0.06f, 0.05f, 0.05f }, glint = { 0.97f, 0.97f, 0.95f };
-    float rx = a->eye * squash * (a->dog ? 0.86f : 1.12f), ry = a->eye * (a->dog ? 0.92f : 0.95f) * a->lid;
+    const draw_rgb dark = coat->ink, glint = draw_lerp((draw_rgb){ 1, 1, 1 }, coat->iris, 0.2f);
+    float rx = a->eye * squash * (a->dog ? 0.94f : 1.06f), ry = a->eye * (a->dog ? 0.96f : 0.95f) * a->lid;
     draw_shape s;
     draw_paint p = flat(dark, 0);
     shape_new(&s, 0);
@@ -108,9 +108,9 @@ static void eye(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_c
     p = flat(dark, 0);
     shape_new(&s, 0);
     if (a->dog)
-        shape_ellipse(&s, x, y, rx * 0.72f, fminf(ry, rx) * 0.76f, 0);
+        shape_ellipse(&s, x, y, rx * (0.42f + 0.3f * a->pupil), fminf(ry, rx) * (0.42f + 0.3f * a->pupil), 0);
     else
-        shape_ellipse(&s, x, y, rx * 0.26f, ry * 0.92f, 0);
+        shape_ellipse(&s, x, y, rx * (0.18f + 0.37f * a->pupil), ry * 0.92f, 0);
     draw_shape_paint(c, f, &s, &p);
     p = flat(glint, 0);
     shape_new(&s, 0);
@@ -122,19 +122,16 @@ static void eye(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_c
 
 static void whiskers(draw_canvas *c, draw_frame f, const draw_coat *coat, float x, float y, float k, float reach)
 {
-    float light = coat->base.g < 0.4f || coat->white ? 0.93f : 0.18f;
-    const draw_rgb colour = { light, light, light };
     for (int i = -1; i <= 1; i++) {
         float up = 0.16f * (float)i;
         const draw_vec p[4] = { { x, y + 0.4f * up }, { x + k * reach * 0.4f, y + up - 0.05f },
                                 { x + k * reach * 0.75f, y + 1.3f * up - 0.04f }, { x + k * reach, y + 2.0f * up + 0.05f } };
-        stroke(c, f, p, 0.02f, 0.008f, colour);
+        stroke(c, f, p, 0.02f, 0.008f, coat->whisker);
     }
 }
 
 static void cat_muzzle(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_coat *coat, float x)
 {
-    const draw_rgb dark = draw_lerp((draw_rgb){ 0.12f, 0.08f, 0.08f }, coat->base, 0.15f);
     float y = 0.34f * a->height, m = a->muzzle;
     draw_shape s;
     draw_paint p = mark(coat, REGION_MUZZLE, 0.07f);
@@ -151,7 +148,7 @@ static void cat_muzzle(draw_canvas *c, draw_frame f, const draw_animal *a, const
     for (int k = -1; k <= 1; k += 2) {
         float q = (float)k;
         const draw_vec mouth[4] = { { x, y + 0.08f }, { x + q * 0.02f, y + 0.30f }, { x + q * 0.20f, y + 0.32f }, { x + q * 0.29f, y + 0.20f } };
-        stroke(c, f, mouth, 0.026f, 0.02f, dark);
+        stroke(c, f, mouth, 0.026f, 0.02f, coat->ink);
         whiskers(c, f, coat, x + q * 0.28f, y + 0.14f, q, 0.95f);
     }
     p = flat(coat->nose, 0.08f);
@@ -162,7 +159,6 @@ static void cat_muzzle(draw_canvas *c, draw_frame f, const draw_animal *a, const
 
 static void dog_muzzle(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_coat *coat, float x)
 {
-    const draw_rgb dark = draw_lerp((draw_rgb){ 0.10f, 0.07f, 0.07f }, coat->base, 0.1f);
     float y = 0.42f * a->height, m = a->muzzle, push = 0.18f * a->yaw;
     draw_shape s;
     draw_paint p;
@@ -185,11 +181,11 @@ static void dog_muzzle(draw_canvas *c, draw_frame f, const draw_animal *a, const
         float q = (float)k, nx = x + push;
         const draw_vec mouth[4] = { { nx, y + 0.05f }, { nx + q * 0.02f, y + 0.36f * m }, { nx + q * 0.25f * m, y + 0.42f * m },
                                     { nx + q * 0.44f * m, y + 0.22f * m } };
-        stroke(c, f, mouth, 0.032f, 0.026f, dark);
+        stroke(c, f, mouth, 0.032f, 0.026f, coat->ink);
     }
     p = flat(coat->nose, 0.14f);
     shape_new(&s, 0.06f);
-    shape_ellipse(&s, x + push, y - 0.13f, 0.21f * m, 0.14f * m, 0);
+    shape_ellipse(&s, x + push, y - 0.13f, 0.19f * m, 0.13f * m, 0);
     shape_ellipse(&s, x + push, y - 0.05f, 0.11f * m, 0.11f * m, 0);
     draw_shape_paint(c, f, &s, &p);
     p = flat((draw_rgb){ 0.95f, 0.95f, 0.95f }, 0);
@@ -235,7 +231,6 @@ static void head_front(draw_canvas *c, draw_frame f, const draw_animal *a, const
 
 static void cat_side(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_coat *coat)
 {
-    const draw_rgb dark = draw_lerp((draw_rgb){ 0.12f, 0.08f, 0.08f }, coat->base, 0.15f);
     float e = a->ear_size, t = a->ear_turn, m = a->muzzle;
     draw_shape s;
     draw_paint p = fur(coat, REGION_HEAD, 0.7f);
@@ -252,7 +247,7 @@ static void cat_side(draw_canvas *c, draw_frame f, const draw_animal *a, const d
     upright_ear(c, f, coat, at(-0.62f, -0.42f), at(0.14f, -0.66f), at(-0.36f + t, -0.66f - 0.88f * e), 0.05f, 1);
     eye(c, f, a, coat, 0.47f, -0.08f, 0.8f, -0.2f);
     const draw_vec mouth[4] = { { 0.98f, 0.33f }, { 0.88f, 0.50f }, { 0.70f, 0.52f }, { 0.58f, 0.44f } };
-    stroke(c, f, mouth, 0.026f, 0.02f, dark);
+    stroke(c, f, mouth, 0.026f, 0.02f, coat->ink);
     whiskers(c, f, coat, 0.72f, 0.36f, -1, 0.75f);
     whiskers(c, f, coat, 0.86f, 0.36f, 1, 0.65f);
     p = flat(coat->nose, 0.08f);
@@ -263,7 +258,6 @@ static void cat_side(draw_canvas *c, draw_frame f, const draw_animal *a, const d
 
 static void dog_side(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_coat *coat)
 {
-    const draw_rgb dark = draw_lerp((draw_rgb){ 0.10f, 0.07f, 0.07f }, coat->base, 0.1f);
     float m = a->muzzle, tip = 0.75f + 0.62f * m, e = a->ear_size, t = a->ear_turn;
     draw_shape s;
     draw_paint p;
@@ -286,7 +280,7 @@ static void dog_side(draw_canvas *c, draw_frame f, const draw_animal *a, const d
     shape_cone(&s, 0.72f, 0.32f, 0.24f, tip, 0.28f, 0.24f);
     draw_shape_paint(c, f, &s, &p);
     const draw_vec mouth[4] = { { tip + 0.12f, 0.38f }, { tip - 0.2f, 0.52f }, { 0.85f, 0.50f }, { 0.58f, 0.40f } };
-    stroke(c, f, mouth, 0.028f, 0.022f, dark);
+    stroke(c, f, mouth, 0.028f, 0.022f, coat->ink);
     eye(c, f, a, coat, 0.36f, -0.20f, 0.9f, 0);
     if (a->ear == EAR_PRICKED)
         upright_ear(c, f, coat, at(-0.62f, -0.35f), at(0.02f, -0.64f), at(-0.26f + t, -0.68f - 0.74f * e), 0.12f, 1);

@@ -59,27 +59,6 @@ float draw_value_noise(uint32_t seed, float x, float y)
     return top + (low - top) * y;
 }
 
-float draw_clamp(float x, float lo, float hi)
-{
-    return x < lo ? lo : x > hi ? hi : x;
-}
-
-float draw_step(float lo, float hi, float x)
-{
-    float t = draw_clamp((x - lo) / (hi - lo), 0, 1);
-    return t * t * (3 - 2 * t);
-}
-
-draw_rgb draw_lerp(draw_rgb a, draw_rgb b, float t)
-{
-    return (draw_rgb){ a.r + (b.r - a.r) * t, a.g + (b.g - a.g) * t, a.b + (b.b - a.b) * t };
-}
-
-draw_rgb draw_scale(draw_rgb a, float s)
-{
-    return (draw_rgb){ a.r * s, a.g * s, a.b * s };
-}
-
 /* h in turns, s and v in 0..1. */
 draw_rgb draw_hsv(float h, float s, float v)
 {

@@ -129,12 +129,13 @@ static float prim_distance(const draw_prim *p, float x, float y)
     return k1 > 1e-6f ? k0 * (k0 - 1) / k1 : -fminf(p->ra, p->rb);
 }
 
+/* The union of the primitives, with fillets of radius `blend` where they meet. */
 static float shape_distance(const draw_shape *s, float x, float y)
 {
     float d = prim_distance(&s->prim[0], x, y), k = s->blend;
     for (int i = 1; i < s->n; i++) {
         float e = prim_distance(&s->prim[i], x, y), h = k - fabsf(d - e);
-        d = fminf(d, e);
+        d = d < e ? d : e;
         if (h > 0)
             d -= h * h / (4 * k);
     }
@@ -215,6 +216,8 @@ static void paint_pixel(draw_canvas *c, const draw_paint *p, const painting *g, 
 {
     size_t at = (size_t)y * (size_t)c->size + (size_t)x;
     float d = c->dist[at], *out = c->rgb + 3 * at;
+    if (d > g->halo && d > g->soft && d > 0.5f)
+        return;
     if (p->shadow > 0 && d > -1 && d < g->halo) {
         float k = 1 - p->shadow * (1 - draw_step(0, g->halo, d));
         for (int i = 0; i < 3; i++)
@@ -242,6 +245,30 @@ static void paint_pixel(draw_canvas *c, const draw_paint *p, const painting *g, 
         out[i] += (v[i] - out[i]) * cover;
 }
 
+enum { BLOCK = 8 };
+
+/* Fills a block of c->dist.  A block wholly outside, or so deep inside that the surface faces the viewer, takes the
+ * distance of its middle: most of the picture, most of the time. */
+static void measure_block(draw_canvas *c, const draw_shape *s, const painting *g, int x0, int y0, float margin, float fuzz,
+                          float round)
+{
+    int x1 = x0 + BLOCK < g->box[2] ? x0 + BLOCK : g->box[2], y1 = y0 + BLOCK < g->box[3] ? y0 + BLOCK : g->box[3];
+    float mx = 0.5f * (float)(x0 + x1) - g->o.x, my = 0.5f * (float)(y0 + y1) - g->o.y;
+    float mid = shape_distance(s, g->inv[0] * mx + g->inv[1] * my, g->inv[2] * mx + g->inv[3] * my) * g->scale;
+    /* 0.6: the distance to an ellipse is an estimate, and frames may stretch. */
+    int far = 0.6f * mid > 0.75f * BLOCK + margin, deep = -0.6f * mid > 0.75f * BLOCK + margin + round;
+    for (int y = y0; y < y1; y++)
+        for (int x = x0; x < x1; x++) {
+            float px = (float)x + 0.5f - g->o.x, py = (float)y + 0.5f - g->o.y, d = mid;
+            float u = g->inv[0] * px + g->inv[1] * py, v = g->inv[2] * px + g->inv[3] * py;
+            if (!far && !deep)
+                d = shape_distance(s, u, v) * g->scale;
+            if (fuzz > 0 && fabsf(d) < 4 * fuzz + 2)
+                d += fuzz * (2 * draw_value_noise(c->seed, u * 9, v * 9) - 1);
+            c->dist[(size_t)y * (size_t)c->size + (size_t)x] = d;
+        }
+}
+
 void draw_shape_paint(draw_canvas *c, draw_frame f, const draw_shape *s, const draw_paint *p)
 {
     float det = f.m[0] * f.m[3] - f.m[1] * f.m[2];
@@ -258,15 +285,9 @@ void draw_shape_paint(draw_canvas *c, draw_frame f, const draw_shape *s, const d
     float margin = fmaxf(g.halo, g.soft) + fuzz + s->blend * g.scale * 0.25f + 2;
     if (!pixel_box(c, f, s, margin, g.box))
         return;
-    for (int y = g.box[1]; y < g.box[3]; y++)
-        for (int x = g.box[0]; x < g.box[2]; x++) {
-            float px = (float)x + 0.5f - f.o.x, py = (float)y + 0.5f - f.o.y;
-            float u = g.inv[0] * px + g.inv[1] * py, v = g.inv[2] * px + g.inv[3] * py;
-            float d = shape_distance(s, u, v) * g.scale;
-            if (fuzz > 0 && fabsf(d) < 4 * fuzz + 2)
-                d += fuzz * (2 * draw_value_noise(c->seed, u * 9, v * 9) - 1);
-            c->dist[(size_t)y * (size_t)c->size + (size_t)x] = d;
-        }
+    for (int y = g.box[1]; y < g.box[3]; y += BLOCK)
+        for (int x = g.box[0]; x < g.box[2]; x += BLOCK)
+            measure_block(c, s, &g, x, y, margin, fuzz, p->round * g.scale);
     for (int y = g.box[1]; y < g.box[3]; y++)
         for (int x = g.box[0]; x < g.box[2]; x++)
             paint_pixel(c, p, &g, x, y);
