@@ -281,8 +281,9 @@ pith_status pithp_opt_step_scaled(pith_opt *o, double scale)
             o->scale *= o->cfg.clip_norm / o->norm;
     }
     o->ema_now = pithp_ema_decay(o->cfg.ema_decay, o->steps);
-    o->c1 = 1 - pow(o->cfg.beta1, (double)o->steps + 1);
-    o->c2 = 1 - pow(o->cfg.beta2, (double)o->steps + 1);
+    /* of the betas as the kernel sees them: 1 - 0.999f is off by 1e-5, and the correction has to undo just that */
+    o->c1 = 1 - pow((pith_real)o->cfg.beta1, (double)o->steps + 1);
+    o->c2 = 1 - pow((pith_real)o->cfg.beta2, (double)o->steps + 1);
     pithp_parallel(o->ctx->threads, o->n_tile, step_tile, o);
     o->steps++;
     return PITH_OK;
