@@ -51,11 +51,12 @@ static pithp_conv geometry(kind what, int64_t i, pithp_rand *r)
         pr = i % 3 ? (g.s - 1) * g.dil_w - g.pl : i % 2 ? 0 : pick(r, 0, g.s);
         if (what == DENSE) g.c = g.c > 24 ? 24 : g.c, g.k = g.k > 40 ? 40 : g.k;
         if (what == GROUPED) g.groups = pick(r, 2, 4), g.c = g.groups * pick(r, 1, 5), g.k = g.groups * pick(r, 1, 9);
+        if (what == GROUPED && i % 8 == 5) g.groups = g.k = g.c; /* a filter a channel, but not depthwise's layout */
         if (what == GROUPED && i % 4 == 0) g.groups = g.c, g.k = 2 * g.c; /* depthwise with a multiplier */
         if (what == DEPTHWISE) g.w = pick(r, 5, 40);
         if (what == TINY) g.r = g.s = 5, g.pt = g.pl = 2, pb = pr = 2, g.dil_h = g.dil_w = 1;
         if (what == TINY) g.h = pick(r, 1, 6), g.w = pick(r, 1, 6), g.n = i % 4 ? 1 : 37;
-        if (what >= DEPTHWISE) g.groups = g.k = g.c;
+        if (what >= DEPTHWISE) g.groups = g.k = g.c, g.depthwise = true;
     }
     g.p = outputs(g.h, g.r, g.stride_h, g.dil_h, g.pt + pb);
     g.q = outputs(g.w, g.s, g.stride_w, g.dil_w, g.pl + pr);
@@ -244,7 +245,8 @@ START_TEST(bands)
     pithp_rand r = test_rand(60);
     for (int64_t i = 0; i < 6; i++) {
         bwd_case c = { .fused = i & 1, .want_dx = true, .want_dw = true, .want_db = true, .act = PITHP_ACT_RELU6 };
-        c.g = (pithp_conv){ .n = 2, .h = 41, .w = 20, .c = 320, .k = 320, .groups = 320, .r = 3 + 2 * (i % 2), .s = 3,
+        c.g = (pithp_conv){ .n = 2, .h = 41, .w = 20, .c = 320, .k = 320, .groups = 320, .depthwise = true,
+                            .r = 3 + 2 * (i % 2), .s = 3,
                             .stride_h = 1 + i / 2 % 2, .stride_w = 1, .dil_h = 1 + i / 4, .dil_w = 1, .pt = i % 3, .pl = 1 };
         pithp_conv *g = &c.g;
         g->p = outputs(g->h, g->r, g->stride_h, g->dil_h, g->pt + 1), g->q = g->w;

@@ -32,7 +32,8 @@ static int64_t extent(int64_t in, int64_t kernel, int64_t stride, int64_t dil, i
 pithp_conv pithp_conv_geometry_of(const pithp_conv_attr *a, pith_shape x, pith_shape w)
 {
     pithp_conv g = { .n = x.d[0], .h = x.d[1], .w = x.d[2], .c = x.d[3], .r = w.d[1], .s = w.d[2],
-                     .stride_h = a->stride_h, .stride_w = a->stride_w, .dil_h = a->dil_h, .dil_w = a->dil_w };
+                     .stride_h = a->stride_h, .stride_w = a->stride_w, .dil_h = a->dil_h, .dil_w = a->dil_w,
+                     .depthwise = a->depthwise };
     g.k = a->depthwise ? w.d[3] : w.d[0];
     g.groups = a->depthwise ? g.c : a->groups;
     g.p = extent(g.h, g.r, g.stride_h, g.dil_h, a->pad_mode, a->top, a->bottom, &g.pt);
@@ -86,7 +87,8 @@ bool pithp_conv_geometry(pith_infer *q, const pithp_conv_attr *a, pithp_conv *g)
     if (g->p < 1 || g->q < 1)
         return pith_op_fail(q, "the kernel %lldx%lld does not fit into the padded input", (long long)g->r,
                             (long long)g->s);
-    if (q->n_in > 2 && q->in[2].ndim >= 0 && (q->in[2].ndim != 1 || q->in[2].d[0] != g->k))
-        return pith_op_fail(q, "a bias [%lld] is expected", (long long)g->k);
+    if (q->n_in > 2 && q->in[2].ndim >= 0 &&
+        (q->in[2].ndim != 1 || q->in[2].d[0] != g->k || q->in_dtype[2] != PITH_F32))
+        return pith_op_fail(q, "a bias float32 [%lld] is expected", (long long)g->k);
     return true;
 }

@@ -43,11 +43,13 @@ typedef enum {
 
 typedef enum { PITHP_B_ADD, PITHP_B_SUB, PITHP_B_MUL, PITHP_B_DIV, PITHP_B_COUNT } pithp_binary;
 
-/* Geometry of a convolution; x [N,H,W,C], w [K,R,S,C/groups] (depthwise: [1,R,S,C], groups == C == K), y [N,P,Q,K].
+/* Geometry of a convolution; x [N,H,W,C], w [K,R,S,C/groups], y [N,P,Q,K]. depthwise: groups == C == K and
+   w [1,R,S,C]; without it even as many groups as channels have weights [K,R,S,1].
    pt, pl: zero rows above and zero columns left of the input; what lies below and right follows from P and Q. */
 typedef struct {
     int64_t n, h, w, c, p, q, k, r, s;
     int64_t stride_h, stride_w, dil_h, dil_w, pt, pl, groups;
+    bool depthwise;
 } pithp_conv;
 
 /* The table of row kernels of one instruction set. All pointers may be unaligned; n, c >= 0 of any value. */
@@ -142,7 +144,7 @@ void pithp_bn_dy(const pithp_env *e, const pith_real *dz, const pith_real *y, co
                  const pith_real *shift, const pith_real *a, const pith_real *b, const pith_real *d, pithp_act act,
                  int64_t rows, int64_t c, pith_real *dy, bool add);
 
-/* ---- Convolution, any groups; depthwise (groups == C == K) has kernels of its own ---------------------------- */
+/* ---- Convolution, any groups; depthwise has kernels of its own ---------------------------- */
 typedef struct {
     pithp_conv g;
     const pith_real *x, *w, *bias; /* bias [K] or NULL */

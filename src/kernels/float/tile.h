@@ -38,7 +38,7 @@ void pithp_tile_gemm(const pithp_env *e, bool ta, bool tb, int64_t m, int64_t n,
 /* Geometry. */
 static inline bool pithp_is_depthwise(const pithp_conv *g)
 {
-    return g->groups == g->c && g->k == g->c && (g->c > 1 || g->r * g->s > 1);
+    return g->depthwise && (g->c > 1 || g->r * g->s > 1);
 }
 static inline bool pithp_is_pointwise(const pithp_conv *g)
 {

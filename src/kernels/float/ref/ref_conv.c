@@ -9,7 +9,7 @@ static int64_t x_at(const pithp_conv *g, int64_t n, int64_t i, int64_t j, int64_
 
 static int64_t w_at(const pithp_conv *g, int64_t k, int64_t r, int64_t s, int64_t c)
 {
-    if (g->groups == g->c && g->k == g->c) return (r * g->s + s) * g->c + k; /* depthwise: [1,R,S,C] */
+    if (g->depthwise) return (r * g->s + s) * g->c + k; /* [1,R,S,C] */
     return ((k * g->r + r) * g->s + s) * (g->c / g->groups) + c;
 }
 
