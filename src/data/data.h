@@ -87,6 +87,8 @@ void pithp_scan_free(pithp_scan *s);
 /* for layout.c */
 pith_status pithp_scan_add(pithp_scan *s, const char *path, const pithp_entry *e, int label, int split);
 pith_status pithp_scan_class(pithp_scan *s, const char *name, int *label); /* an unsorted label, to be renumbered */
+/* *again: this folder was entered already. A link may lead back, or twice to the same place. */
+pith_status pithp_scan_enter(pithp_scan *s, const char *path, bool *again);
 pith_status pithp_scan_walk(pithp_scan *s, const char *rel, int label, int split, int depth);
 pith_status pithp_layout(pithp_scan *s);
 

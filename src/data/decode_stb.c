@@ -3,6 +3,7 @@
 #include "data/data.h"
 #include "data/stb.h"
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const format_name[] = { "JPEG", "PNG", "BMP", "GIF" };
@@ -10,6 +11,40 @@ static const char *const format_name[] = { "JPEG", "PNG", "BMP", "GIF" };
 static const char *bad_format(pithp_work *w, pithp_format f)
 {
     return pithp_reason(w, "damaged %s: %s", format_name[f], pithp_stb_reason());
+}
+
+static uint32_t big(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+static uint32_t small(const uint8_t *p) { return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0]; }
+
+/* The sides that the header claims, before anybody acts on them; a negative height of a BMP means top to bottom. */
+static bool claimed(const uint8_t *p, size_t n, pithp_format f, int64_t *width, int64_t *height)
+{
+    switch (f) {
+    case PITHP_PNG:
+        if (n < 24)
+            return false;
+        *width = big(p + 16);
+        *height = big(p + 20);
+        return true;
+    case PITHP_GIF:
+        if (n < 10)
+            return false;
+        *width = p[6] | p[7] << 8;
+        *height = p[8] | p[9] << 8;
+        return true;
+    case PITHP_BMP:
+        if (n < 26)
+            return false;
+        if (small(p + 14) == 12) { /* the header of OS/2 */
+            *width = p[18] | p[19] << 8;
+            *height = p[20] | p[21] << 8;
+        } else {
+            *width = (int32_t)small(p + 18);
+            *height = llabs((int64_t)(int32_t)small(p + 22));
+        }
+        return true;
+    default: *width = *height = PITHP_MIN_SIDE; return true; /* JPEG: pithp_stb_info finds its sides */
+    }
 }
 
 /* stb holds the inflated rows and the result at once, and a palette or a tRNS chunk makes channels of its own. */
@@ -36,9 +71,15 @@ const char *pithp_decode_stb(pithp_work *w, const uint8_t *p, size_t n, pithp_fo
     bool deep;
     if (n > INT_MAX)
         return "larger than 2 GB";
+    int64_t cw, ch;
+    if (!claimed(p, n, f, &cw, &ch))
+        return pithp_reason(w, "damaged %s: cut off in its header", format_name[f]);
+    const char *reason = pithp_check_area(w, cw, ch, max_pixels);
+    if (reason)
+        return reason;
     if (!pithp_stb_info(p, n, &width, &height, &channels, &deep))
         return bad_format(w, f);
-    const char *reason = pithp_check_area(w, width, height, max_pixels);
+    reason = pithp_check_area(w, width, height, max_pixels);
     if (!reason)
         reason = check_memory(w, width, height, deep);
     if (reason)

@@ -118,6 +118,23 @@ static pith_status add_flat(pithp_scan *s, const char *rel, const pithp_listing 
     return status;
 }
 
+/* Enters a folder and its class folders before anything is walked, so that no link takes them for a part of another. */
+static pith_status claim_part(pithp_scan *s, const char *rel)
+{
+    pithp_listing l;
+    pith_status status = list_below(s, rel, &l);
+    for (size_t i = 0; i <= l.n && !status; i++) {
+        bool again;
+        if (i < l.n && !l.e[i].is_dir)
+            continue;
+        char *path = pithp_sprintf(s->c, "%s/%s/%s", s->root, rel, i < l.n ? name_of(&l, i) : "");
+        status = path ? pithp_scan_enter(s, path, &again) : PITH_ENOMEM;
+        pithp_free(s->c, path);
+    }
+    pithp_list_free(s->c, &l);
+    return status;
+}
+
 /* Class folders, or flat names where there are none. */
 static pith_status add_part(pithp_scan *s, const char *rel, int split)
 {
@@ -174,6 +191,10 @@ static pith_status add_splits(pithp_scan *s, const pithp_listing *l)
     }
     s->own_split = val != NULL;
     if (!status)
+        status = claim_part(s, find_dir(l, "train"));
+    if (!status && val)
+        status = claim_part(s, val);
+    if (!status)
         status = add_part(s, find_dir(l, "train"), val ? (int)PITH_TRAIN : (int)PITHP_SPLIT_NONE);
     if (!status && val)
         status = add_part(s, val, PITH_VAL);
@@ -187,8 +208,11 @@ pith_status pithp_layout(pithp_scan *s)
     bool went = true;
     for (int depth = 0; depth < 8 && went && !status; depth++)
         status = descend(s, &l, &went);
+    bool splits = !status && brings_split(&l);
+    if (!status && !splits)
+        status = claim_part(s, "");
     if (!status)
-        status = brings_split(&l) ? add_splits(s, &l) : add_part(s, "", PITHP_SPLIT_NONE);
+        status = splits ? add_splits(s, &l) : add_part(s, "", PITHP_SPLIT_NONE);
     pithp_list_free(s->c, &l);
     return status;
 }

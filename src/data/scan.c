@@ -115,8 +115,7 @@ pith_status pithp_scan_class(pithp_scan *s, const char *name, int *label)
     return PITH_OK;
 }
 
-/* Whether a folder was walked already: a link may lead back, or twice to the same place. */
-static pith_status enter(pithp_scan *s, const char *path, bool *again)
+pith_status pithp_scan_enter(pithp_scan *s, const char *path, bool *again)
 {
     struct stat st;
     *again = false;
@@ -141,8 +140,8 @@ pith_status pithp_scan_walk(pithp_scan *s, const char *rel, int label, int split
         return PITH_ENOMEM;
     pithp_listing l = { 0 };
     bool again;
-    pith_status status = enter(s, path, &again);
-    if (!status && (again || depth > MAX_DEPTH)) {
+    pith_status status = pithp_scan_enter(s, path, &again);
+    if (!status && depth && (again || depth > MAX_DEPTH)) { /* a class folder itself was entered before the walk */
         s->ignored++;
         goto end;
     }
