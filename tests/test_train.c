@@ -27,7 +27,7 @@ static double number(uint64_t k)
     return 2 * pithp_rand_uniform(&r) - 1;
 }
 
-/* ---- One optimiser against its formula --------------------------------------------------------------------------- */
+/* ---- One optimiser against its formula ---- */
 enum { N = 37, STEPS = 7 };
 
 typedef struct {
@@ -56,7 +56,8 @@ static void twin_step(twin *t, const pith_opt_cfg *f, const double *g, int step,
 static double norm_of(const double *g)
 {
     double sum = 0;
-    for (int i = 0; i < N; i++) sum += g[i] * g[i];
+    for (int i = 0; i < N; i++)
+        sum += g[i] * g[i];
     return sqrt(sum);
 }
 
@@ -66,30 +67,36 @@ static void compare(pith_opt_cfg cfg)
     pith_tensor *p = pith_param(c, PITH_SHAPE(N));
     twin t = { 0 };
     pith_real *w = pith_values(p), *g = pith_grad(p);
-    for (int i = 0; i < N; i++) t.w[i] = t.ema[i] = w[i] = (pith_real)number((uint64_t)i);
+    for (int i = 0; i < N; i++)
+        t.w[i] = t.ema[i] = w[i] = (pith_real)number((uint64_t)i);
     pith_opt *o = pith_opt_new(c, cfg);
     ck_assert_ptr_nonnull(o);
     const pith_opt_cfg f = pithp_opt_defaults(cfg);
     for (int s = 0; s < STEPS; s++) {
         double gd[N], scale = 1;
-        for (int i = 0; i < N; i++) gd[i] = g[i] = (pith_real)number((uint64_t)(1000 * (s + 1) + i));
-        if (f.clip_norm > 0) scale = fmin(1, f.clip_norm / norm_of(gd));
+        for (int i = 0; i < N; i++)
+            gd[i] = g[i] = (pith_real)number((uint64_t)(1000 * (s + 1) + i));
+        if (f.clip_norm > 0)
+            scale = fmin(1, f.clip_norm / norm_of(gd));
         ck_assert_int_eq(pith_opt_step(o), PITH_OK);
         twin_step(&t, &f, gd, s, scale);
-        if (f.clip_norm > 0) near(pith_opt_grad_norm(o), norm_of(gd), 1e-6, "norm", s);
+        if (f.clip_norm > 0)
+            near(pith_opt_grad_norm(o), norm_of(gd), 1e-6, "norm", s);
         for (int i = 0; i < N; i++) {
             near(w[i], t.w[i], 2e-6, "weight", i);
             ck_assert(g[i] == 0);
         }
     }
     pith_opt_swap_ema(o);
-    for (int i = 0; i < N; i++) near(w[i], f.ema_decay > 0 ? t.ema[i] : t.w[i], 2e-6, "average", i);
+    for (int i = 0; i < N; i++)
+        near(w[i], f.ema_decay > 0 ? t.ema[i] : t.w[i], 2e-6, "average", i);
     if (f.ema_decay > 0) {
         ck_assert_int_eq(pith_opt_step(o), PITH_EINVAL); /* a step on the average would spoil both */
         pith_ctx_clear(c);
     }
     pith_opt_swap_ema(o);
-    for (int i = 0; i < N; i++) near(w[i], t.w[i], 2e-6, "weight", i);
+    for (int i = 0; i < N; i++)
+        near(w[i], t.w[i], 2e-6, "weight", i);
     pith_ctx_free(c);
 }
 
@@ -116,8 +123,14 @@ START_TEST(opt_refuses)
     ck_assert_int_eq(pith_ctx_status(c), PITH_EINVAL);
     pith_ctx_clear(c);
     pith_tensor *p = pith_param(c, PITH_SHAPE(4));
-    const pith_opt_cfg bad[] = { { .lr = -1 }, { .lr = NAN }, { .momentum = 1 }, { .beta1 = 1.5 }, { .eps = -1 },
-                                 { .ema_decay = 1 }, { .clip_norm = -2 }, { .weight_decay = INFINITY },
+    const pith_opt_cfg bad[] = { { .lr = -1 },
+                                 { .lr = NAN },
+                                 { .momentum = 1 },
+                                 { .beta1 = 1.5 },
+                                 { .eps = -1 },
+                                 { .ema_decay = 1 },
+                                 { .clip_norm = -2 },
+                                 { .weight_decay = INFINITY },
                                  { .kind = (pith_opt_kind)9 } };
     for (size_t i = 0; i < PITHP_LEN(bad); i++) {
         ck_assert_ptr_null(pith_opt_new(c, bad[i]));
@@ -135,15 +148,17 @@ START_TEST(opt_refuses)
 }
 END_TEST
 
-/* ---- Many tensors, many sizes, any number of threads --------------------------------------------------------------- */
+/* ---- Many tensors, many sizes, any number of threads ---- */
 static void many(int threads, pith_opt_cfg cfg, pith_real *out, int64_t n_out)
 {
-    static const int64_t sizes[] = { 1, PITHP_OPT_CHUNK - 1, 3, PITHP_OPT_CHUNK, 17, 3 * PITHP_OPT_CHUNK + 5, 33 };
+    static const int64_t sizes[] = { 1,  PITHP_OPT_CHUNK - 1,     3, PITHP_OPT_CHUNK,
+                                     17, 3 * PITHP_OPT_CHUNK + 5, 33 };
     pith_ctx *c = context(threads);
     pith_tensor *p[PITHP_LEN(sizes)];
     for (size_t k = 0; k < PITHP_LEN(sizes); k++) {
         p[k] = pith_param(c, PITH_SHAPE(sizes[k]));
-        for (int64_t i = 0; i < sizes[k]; i++) ((pith_real *)pith_values(p[k]))[i] = (pith_real)sin((double)(i + 1));
+        for (int64_t i = 0; i < sizes[k]; i++)
+            ((pith_real *)pith_values(p[k]))[i] = (pith_real)sin((double)(i + 1));
     }
     pith_freeze(p[3], true);
     pith_opt *o = pith_opt_new(c, cfg);
@@ -151,14 +166,16 @@ static void many(int threads, pith_opt_cfg cfg, pith_real *out, int64_t n_out)
     uint64_t before = pith_ctx_allocations(c);
     for (int s = 0; s < 3; s++) {
         for (size_t k = 0; k < PITHP_LEN(sizes); k++)
-            for (int64_t i = 0; i < sizes[k]; i++) pith_grad(p[k])[i] = (pith_real)cos((double)(i * (s + 2)));
+            for (int64_t i = 0; i < sizes[k]; i++)
+                pith_grad(p[k])[i] = (pith_real)cos((double)(i * (s + 2)));
         ck_assert_int_eq(pith_opt_step(o), PITH_OK);
     }
     ck_assert_uint_eq(pith_ctx_allocations(c), before);
     int64_t at = 0;
     for (size_t k = 0; k < PITHP_LEN(sizes); k++) {
         const pith_real *w = pith_values(p[k]);
-        for (int64_t i = 0; i < sizes[k] && k == 3; i++) ck_assert(w[i] == (pith_real)sin((double)(i + 1)));
+        for (int64_t i = 0; i < sizes[k] && k == 3; i++)
+            ck_assert(w[i] == (pith_real)sin((double)(i + 1)));
         ck_assert_int_le(at + sizes[k], n_out);
         memcpy(out + at, w, (size_t)sizes[k] * sizeof *w);
         at += sizes[k];
@@ -184,7 +201,7 @@ START_TEST(same_on_all_threads)
 }
 END_TEST
 
-/* ---- Models: what is decayed, what is averaged ---------------------------------------------------------------------- */
+/* ---- Models: what is decayed, what is averaged ---- */
 static pith_tensor *net(pith_model *m, pith_tensor *x, void *user)
 {
     x = pith_nn_conv_bn_act(m, "stem", x, (pith_conv2d_cfg){ .out = 5, .kernel = 3 }, PITH_RELU6);
@@ -209,8 +226,8 @@ START_TEST(decay_leaves_norms_and_biases_alone)
         bool matrix = pith_shape_of(p).ndim > 1;
         decayed += matrix;
         for (int64_t k = 0; k < pith_size(p); k++)
-            near(((pith_real *)pith_values(p))[k], ((pith_real *)pith_values(q))[k] * (matrix ? 0.95 : 1), 1e-6,
-                 pith_name(p), k);
+            near(((pith_real *)pith_values(p))[k], ((pith_real *)pith_values(q))[k] * (matrix ? 0.95 : 1),
+                 1e-6, pith_name(p), k);
     }
     ck_assert_int_eq(decayed, 2);
     pith_ctx_free(c);
@@ -245,7 +262,7 @@ START_TEST(average_covers_running_statistics)
 }
 END_TEST
 
-/* ---- Schedules ----------------------------------------------------------------------------------------------------- */
+/* ---- Schedules ---- */
 START_TEST(schedules)
 {
     const int64_t spe = 10;
@@ -261,7 +278,9 @@ START_TEST(schedules)
     near(pith_schedule_lr(none, 1, 0, spe, 40), 1.0 / 20, 1e-12, "default", 0);
     near(pith_schedule_lr(none, 1, 0, spe, 5), 1.0 / 10, 1e-12, "default", 0);
     near(pith_schedule_lr(none, 1, 400, spe, 40), 1e-3, 1e-12, "default", 400);
-    pith_schedule_cfg step = { .kind = PITH_STEP, .warmup_epochs = PITH_ZERO, .gamma = 0.5, .step_epochs = 3 };
+    pith_schedule_cfg step = {
+        .kind = PITH_STEP, .warmup_epochs = PITH_ZERO, .gamma = 0.5, .step_epochs = 3
+    };
     for (int64_t s = 0; s < 120; s++)
         near(pith_schedule_lr(step, 0.8, s, spe, 12), 0.8 * pow(0.5, (double)(s / 30)), 1e-12, "step", s);
     pith_schedule_cfg flat = { .kind = PITH_CONSTANT, .warmup_epochs = PITH_ZERO };
@@ -272,7 +291,7 @@ START_TEST(schedules)
 }
 END_TEST
 
-/* ---- Metrics --------------------------------------------------------------------------------------------------------- */
+/* ---- Metrics ---- */
 START_TEST(metrics)
 {
     const pith_real logits[] = { 1, 2, 0, 5, 1, 1, 0, 0, 3, 2, 2, 2 };
@@ -281,7 +300,7 @@ START_TEST(metrics)
     pith_eval_result r = { .classes = 3, .confusion = confusion };
     pithp_metrics_add(&r, confusion, logits, labels, 4);
     pithp_metrics_finish(&r);
-    ck_assert_int_eq(r.n, 3); /* -1 is left out */
+    ck_assert_int_eq(r.n, 3);       /* -1 is left out */
     ck_assert_int_eq(r.correct, 2); /* of equals the first counts */
     near(r.accuracy, 2.0 / 3, 1e-12, "accuracy", 0);
     double loss = log(exp(1) + exp(2) + 1) - 2 + log(exp(5) + 2 * exp(1)) - 1 + log(3);
@@ -295,7 +314,7 @@ START_TEST(metrics)
 }
 END_TEST
 
-/* ---- The trainer ------------------------------------------------------------------------------------------------------ */
+/* ---- The trainer ---- */
 START_TEST(trainer)
 {
     enum { B = 6 };
@@ -303,14 +322,17 @@ START_TEST(trainer)
     pith_model *m = pith_model_new(c, net, NULL, PITH_SHAPE(8, 8, 3));
     pith_real x[B * 8 * 8 * 3];
     int32_t labels[B];
-    for (int i = 0; i < B; i++) labels[i] = i % 3;
-    for (size_t i = 0; i < PITHP_LEN(x); i++) x[i] = (pith_real)(number(i) + labels[i / 192] * 0.5);
+    for (int i = 0; i < B; i++)
+        labels[i] = i % 3;
+    for (size_t i = 0; i < PITHP_LEN(x); i++)
+        x[i] = (pith_real)(number(i) + labels[i / 192] * 0.5);
     pith_trainer *t = pith_trainer_new(m, (pith_trainer_cfg){ .batch = B, .smoothing = PITH_ZERO });
     ck_assert_ptr_nonnull(t);
     pith_batch b = { .n = B, .x = x, .labels = labels };
     double first = pith_trainer_step(t, &b, 0.05), last = 0;
     uint64_t before = pith_ctx_allocations(c);
-    for (int i = 0; i < 60; i++) last = pith_trainer_step(t, &b, 0.05);
+    for (int i = 0; i < 60; i++)
+        last = pith_trainer_step(t, &b, 0.05);
     ck_assert_uint_eq(pith_ctx_allocations(c), before);
     ck_assert_msg(last < 0.2 * first && first < 3, "loss from %g to %g", first, last);
     ck_assert_int_eq(pith_trainer_correct(t), B);
@@ -342,8 +364,10 @@ START_TEST(freed_in_any_order)
         pith_real x[192] = { 0 }, p[3];
         pith_trainer *t = pith_trainer_new(m, (pith_trainer_cfg){ .batch = 2 });
         ck_assert_int_eq(pith_predict(m, x, 1, p), PITH_OK);
-        if (k == 1) pith_trainer_free(t);
-        if (k >= 1) pith_model_free(m);
+        if (k == 1)
+            pith_trainer_free(t);
+        if (k >= 1)
+            pith_model_free(m);
         pith_ctx_free(c);
     }
 }
