@@ -127,7 +127,8 @@ static pith_status read_leaf(loader *l, json_t *node)
     if (s || kind == PITHP_NODE_INPUT)
         return s ? s : l->at ? bad(l, "only node 0 can be the input") : PITH_OK;
     const json_t *tensor = json_object_get(node, "tensor");
-    if (!name_ok(tensor) || !strncmp(json_string_value(tensor), PITHP_ST_TRAIN, strlen(PITHP_ST_TRAIN)))
+    if (!name_ok(tensor) || !json_string_length(tensor) ||
+        !strncmp(json_string_value(tensor), PITHP_ST_TRAIN, strlen(PITHP_ST_TRAIN)))
         return bad(l, "\"tensor\" is not the name of a tensor of a model");
     w.tensor = json_string_value(tensor);
     l->wants[l->n_wants++] = w;
