@@ -13,14 +13,17 @@ typedef struct {
 
 static int64_t tiles_most(int64_t rows, int64_t width) { return pithp_ceil_div(rows, pithp_tile_cap(width)) + 16; }
 
-size_t pithp_bn_scratch(int64_t rows, int64_t c) { return pithp_piece(tiles_most(rows, 2 * c) * 2 * c); }
+size_t pithp_bn_scratch(int64_t rows, int64_t c) { return pithp_piece(tiles_most(rows, 2 * c) * 3 * c); }
 
 static void stats_tile(void *arg, int64_t t, int thread)
 {
     const bn_args *a = arg;
-    int64_t r = t * a->tile;
+    int64_t r = t * a->tile, rows = pithp_i64min(a->tile, a->rows - r);
+    const pith_real *x = a->x + r * a->c;
+    pith_real *record = a->part + t * 3 * a->c;
     (void)thread;
-    pithp_stats_tile(a->x + r * a->c, pithp_i64min(a->tile, a->rows - r), a->c, a->part + t * 2 * a->c, a->e->k);
+    pithp_stats_begin(x, rows, a->c, record, a->e->k);
+    pithp_stats_add(x, rows, a->c, record, a->e->k);
 }
 
 void pithp_bn_stats(const pithp_env *e, const pith_real *x, int64_t rows, int64_t c, pith_real *mean, pith_real *var,

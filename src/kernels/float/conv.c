@@ -1,21 +1,27 @@
-/* kernels/float/conv.c: convolution forward. A tile is a run of output pixels, flat over N, P and Q: its windows are laid
-   out as a matrix (a 1x1 convolution's input already is one) and multiplied by the weights, and what follows the
-   products (bias, statistics, scale, activation) happens while the tile is in cache. */
+/* kernels/float/conv.c: convolution forward. A tile is a run of output pixels, flat over N, P and Q. Its windows are laid
+   out as a matrix, some rows at a time (a 1x1 convolution's input already is one), and multiplied by the weights; what
+   follows the products (bias, statistics, scale, activation) happens while those rows are in cache. */
 #include "kernels/float/tile.h"
 
 typedef struct {
     const pithp_env *e;
     const pithp_conv_fwd *a;
-    int64_t rows, tile, taps; /* taps: R*S*C/groups */
-    pith_real *part, *col;
-    size_t col_size; /* reals a thread */
+    int64_t rows, tile, sub, taps; /* taps: R*S*C/groups */
+    int64_t records, packed, col_size; /* reals of scratch: statistics, weights of one group, windows a thread */
+    pith_real *record, *w, *col;
 } fwd;
+
+static int64_t pieces(int64_t reals) { return (int64_t)(pithp_piece(reals) / sizeof(pith_real)); }
 
 static fwd fwd_layout(const pithp_conv *g)
 {
     fwd f = { .rows = g->n * g->p * g->q, .taps = g->r * g->s * (g->c / g->groups) };
-    f.tile = pithp_tile_rows(f.rows, f.taps + g->k);
-    f.col_size = pithp_is_pointwise(g) ? 0 : pithp_piece(f.tile * f.taps) / sizeof(pith_real);
+    int64_t width = f.taps + g->k;
+    f.tile = pithp_tile_rows(f.rows, width);
+    f.sub = pithp_i64min(f.tile, pithp_sub_rows(width));
+    f.records = pieces((pithp_ceil_div(f.rows, pithp_tile_cap(width)) + 16) * 3 * g->k);
+    f.packed = pieces(pithp_packed(g->k / g->groups, f.taps));
+    f.col_size = pithp_is_pointwise(g) ? 0 : pieces(f.sub * f.taps);
     return f;
 }
 
@@ -23,12 +29,11 @@ size_t pithp_conv_fwd_scratch(const pithp_conv *g, int threads)
 {
     if (pithp_is_depthwise(g)) return pithp_dw_fwd_scratch(g);
     fwd f = fwd_layout(g);
-    int64_t tiles = pithp_ceil_div(f.rows, pithp_tile_cap(f.taps + g->k)) + 16;
-    return pithp_piece(tiles * 2 * g->k) + (size_t)threads * f.col_size * sizeof(pith_real);
+    return (size_t)(f.records + g->groups * f.packed + threads * f.col_size) * sizeof(pith_real);
 }
 
-void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t tile, int64_t rows, pith_real *y,
-                         pith_real *part)
+void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t rows, pith_real *y, pith_real *record,
+                         bool first)
 {
     const pithp_kern *k = e->k;
     int64_t c = a->g.k;
@@ -37,7 +42,10 @@ void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t ti
         k->affine_act(y, NULL, bias, NULL, false, PITHP_ACT_NONE, rows, c, y);
         bias = NULL;
     }
-    if (a->mean) pithp_stats_tile(y, rows, c, part + tile * 2 * c, k);
+    if (a->mean) {
+        if (first) pithp_stats_begin(y, rows, c, record, k);
+        pithp_stats_add(y, rows, c, record, k);
+    }
     if (a->scale || bias || a->act != PITHP_ACT_NONE)
         k->affine_act(y, a->scale, a->scale ? a->shift : bias, NULL, false, a->act, rows, c, y);
 }
@@ -46,19 +54,29 @@ static void fwd_tile(void *arg, int64_t t, int thread)
 {
     const fwd *f = arg;
     const pithp_conv *g = &f->a->g;
-    int64_t first = t * f->tile, rows = pithp_i64min(f->tile, f->rows - first);
-    int64_t kg = g->k / g->groups;
-    pith_real *y = f->a->y + first * g->k, *col = f->col + (size_t)thread * f->col_size;
-    for (int64_t i = 0; i < g->groups; i++) {
-        const pith_real *x = f->a->x + first * g->c;
-        if (f->col_size) {
-            pithp_im2col(g, f->a->x, i, first, rows, col);
-            x = col;
+    int64_t from = t * f->tile, to = pithp_i64min(from + f->tile, f->rows), kg = g->k / g->groups;
+    pith_real *col = f->col + thread * f->col_size;
+    for (int64_t i = from; i < to; i += f->sub) {
+        int64_t rows = pithp_i64min(f->sub, to - i);
+        pith_real *y = f->a->y + i * g->k;
+        for (int64_t j = 0; j < g->groups; j++) {
+            const pith_real *x = f->a->x + i * g->c;
+            if (f->col_size) {
+                pithp_im2col(g, f->a->x, j, i, rows, col);
+                x = col;
+            }
+            f->e->k->gemm(rows, kg, f->taps, x, f->taps, 1, f->w + j * f->packed, 0, false, y + j * kg, g->k);
         }
-        pithp_tile_gemm(f->e, false, true, rows, kg, f->taps, x, f->taps, f->a->w + i * kg * f->taps, f->taps, 0,
-                        y + i * kg, g->k);
+        pithp_conv_epilogue(f->e, f->a, rows, y, f->record + t * 3 * g->k, i == from);
     }
-    pithp_conv_epilogue(f->e, f->a, t, rows, y, f->part);
+}
+
+static void pack_tile(void *arg, int64_t j, int thread)
+{
+    const fwd *f = arg;
+    int64_t kg = f->a->g.k / f->a->g.groups;
+    (void)thread;
+    f->e->k->gemm_pack(true, kg, f->taps, f->a->w + j * kg * f->taps, f->taps, f->w + j * f->packed);
 }
 
 void pithp_conv_forward(const pithp_env *e, const pithp_conv_fwd *a)
@@ -72,8 +90,10 @@ void pithp_conv_forward(const pithp_env *e, const pithp_conv_fwd *a)
     int64_t tiles = pithp_ceil_div(f.rows, f.tile);
     f.e = e;
     f.a = a;
-    f.part = a->scratch;
-    f.col = f.part + pithp_piece(tiles * 2 * g->k) / sizeof(pith_real);
+    f.record = a->scratch;
+    f.w = f.record + f.records;
+    f.col = f.w + g->groups * f.packed;
+    pithp_parallel(e->threads, g->groups, pack_tile, &f);
     pithp_parallel(e->threads, tiles, fwd_tile, &f);
-    if (a->mean) pithp_stats_merge(f.part, tiles, f.rows, f.tile, g->k, a->mean, a->var);
+    if (a->mean) pithp_stats_merge(f.record, tiles, f.rows, f.tile, g->k, a->mean, a->var);
 }

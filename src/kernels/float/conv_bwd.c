@@ -1,5 +1,5 @@
 /* kernels/float/conv_bwd.c: convolution backward. The work is cut into at most PITHP_SLOTS slots, each a run of units that
-   one thread walks in order: dy of a tile (computed from dz and y where batch norm's backward is fused in), dx of it,
+   one thread walks in order, some rows at a time: dy of them (computed from dz and y where batch norm's backward is fused in), dx of it,
    and its share of dw and dbias, added up per slot; at the end the slots are added in order. A unit is a tile of
    pixels, or whole samples where dx is gathered from overlapping windows. */
 #include "kernels/float/tile.h"
@@ -8,9 +8,9 @@
 typedef struct {
     const pithp_env *e;
     const pithp_conv_bwd *a;
-    int64_t rows, unit, tile, units, slots, taps, dw_size, db_size;
-    pith_real *dw, *db, *own;           /* slots' sums; per-thread buffers */
-    int64_t dy_size, col_size, one;     /* reals of a thread's buffers: dy, col and dcol, all */
+    int64_t rows, unit, sub, units, slots, taps, dw_size, db_size;
+    pith_real *dw, *db, *w, *own;           /* slots' sums, packed weights, per-thread buffers */
+    int64_t packed, dy_size, col_size, one; /* reals: a group's weights; a thread's dy, col and dcol, all three */
     bool pointwise;
 } bwd;
 
@@ -21,18 +21,17 @@ static bwd bwd_layout(const pithp_conv *g, bool dx)
     bwd b = { .rows = g->n * g->p * g->q, .taps = g->r * g->s * (g->c / g->groups),
               .pointwise = pithp_is_pointwise(g) };
     int64_t pq = g->p * g->q, cap = pithp_tile_cap(b.taps + g->k);
-    b.tile = b.unit = pithp_tile_rows(b.rows, b.taps + g->k);
-    if (!b.pointwise && dx) {
-        int64_t samples = pithp_i64max(1, pithp_i64min(cap / pithp_i64max(pq, 1), pithp_ceil_div(g->n, 16)));
-        b.unit = samples * pq;
-        b.tile = pithp_i64min(b.unit, cap);
-    }
+    b.unit = pithp_tile_rows(b.rows, b.taps + g->k);
+    if (!b.pointwise && dx)
+        b.unit = pq * pithp_i64max(1, pithp_i64min(cap / pithp_i64max(pq, 1), pithp_ceil_div(g->n, 16)));
+    b.sub = pithp_i64min(b.unit, pithp_sub_rows(b.taps + g->k));
     b.units = b.rows > 0 ? pithp_ceil_div(b.rows, b.unit) : 0;
     b.slots = pithp_i64min(PITHP_SLOTS, b.units);
     b.dw_size = pieces(g->k * b.taps);
     b.db_size = pieces(g->k);
-    b.dy_size = pieces(b.tile * g->k);
-    b.col_size = b.pointwise ? 0 : pieces(b.tile * b.taps);
+    b.dy_size = pieces(b.sub * g->k);
+    b.col_size = b.pointwise ? 0 : pieces(b.sub * b.taps);
+    b.packed = pieces(pithp_packed(b.taps, g->k / g->groups));
     b.one = b.dy_size + 2 * b.col_size;
     return b;
 }
@@ -42,7 +41,7 @@ size_t pithp_conv_bwd_scratch(const pithp_conv *g, int threads)
     if (pithp_is_depthwise(g)) return pithp_dw_bwd_scratch(g, threads);
     bwd a = bwd_layout(g, true), b = bwd_layout(g, false);
     int64_t slots = pithp_i64min(PITHP_SLOTS, pithp_i64max(g->n, pithp_ceil_div(a.rows, 48)));
-    int64_t reals = slots * (a.dw_size + a.db_size) + threads * pithp_i64max(a.one, b.one);
+    int64_t reals = slots * (a.dw_size + a.db_size) + g->groups * a.packed + threads * pithp_i64max(a.one, b.one);
     return (size_t)reals * sizeof(pith_real);
 }
 
@@ -55,21 +54,21 @@ const pith_real *pithp_dy_rows(const pithp_env *e, const pithp_dy_src *src, int6
     return buf;
 }
 
-static void bwd_tile(const bwd *b, int64_t first, int64_t rows, pith_real *buf, pith_real *dw, pith_real *db)
+static void bwd_rows(const bwd *b, int64_t first, int64_t rows, pith_real *buf, pith_real *dw, pith_real *db)
 {
     const pithp_conv_bwd *a = b->a;
     const pithp_conv *g = &a->g;
+    const pithp_kern *k = b->e->k;
     int64_t kg = g->k / g->groups;
     pith_real *col = buf + b->dy_size, *dcol = col + b->col_size;
     const pith_real *dy = pithp_dy_rows(b->e, &a->src, first, rows, g->k, buf);
-    if (a->dbias) b->e->k->col_sum(dy, rows, g->k, db);
+    if (a->dbias) k->col_sum(dy, rows, g->k, db);
     for (int64_t i = 0; i < g->groups; i++) {
-        const pith_real *x = a->x + first * g->c, *w = a->w + i * kg * b->taps, *dyg = dy + i * kg;
+        const pith_real *x = a->x + first * g->c, *dyg = dy + i * kg, *w = b->w + i * b->packed;
         if (a->dx && b->pointwise)
-            pithp_tile_gemm(b->e, false, false, rows, b->taps, kg, dyg, g->k, w, b->taps, a->dx_add ? 1 : 0,
-                            a->dx + first * g->c, g->c);
+            k->gemm(rows, b->taps, kg, dyg, g->k, 1, w, 0, a->dx_add, a->dx + first * g->c, g->c);
         else if (a->dx) {
-            pithp_tile_gemm(b->e, false, false, rows, b->taps, kg, dyg, g->k, w, b->taps, 0, dcol, b->taps);
+            k->gemm(rows, b->taps, kg, dyg, g->k, 1, w, 0, false, dcol, b->taps);
             pithp_col2im(g, dcol, i, first, rows, a->dx);
         }
         if (!a->dw) continue;
@@ -77,8 +76,7 @@ static void bwd_tile(const bwd *b, int64_t first, int64_t rows, pith_real *buf, 
             pithp_im2col(g, a->x, i, first, rows, col);
             x = col;
         }
-        pithp_tile_gemm(b->e, true, false, kg, b->taps, rows, dyg, g->k, x, b->taps, 1, dw + i * kg * b->taps,
-                        b->taps);
+        k->gemm(kg, b->taps, rows, dyg, 1, g->k, x, b->taps, true, dw + i * kg * b->taps, b->taps);
     }
 }
 
@@ -95,9 +93,17 @@ static void bwd_slot(void *arg, int64_t slot, int thread)
         if (b->a->dx && !b->pointwise && !b->a->dx_add)
             memset(b->a->dx + first / (g->p * g->q) * sample, 0,
                    (size_t)((end - first) / (g->p * g->q) * sample) * sizeof *dw);
-        for (; first < end; first += b->tile)
-            bwd_tile(b, first, pithp_i64min(b->tile, end - first), buf, dw, db);
+        for (; first < end; first += b->sub)
+            bwd_rows(b, first, pithp_i64min(b->sub, end - first), buf, dw, db);
     }
+}
+
+static void pack_tile(void *arg, int64_t i, int thread)
+{
+    const bwd *b = arg;
+    int64_t kg = b->a->g.k / b->a->g.groups;
+    (void)thread;
+    b->e->k->gemm_pack(false, b->taps, kg, b->a->w + i * kg * b->taps, b->taps, b->w + i * b->packed);
 }
 
 void pithp_conv_backward(const pithp_env *e, const pithp_conv_bwd *a)
@@ -112,7 +118,9 @@ void pithp_conv_backward(const pithp_env *e, const pithp_conv_bwd *a)
     b.a = a;
     b.dw = a->scratch;
     b.db = b.dw + b.slots * b.dw_size;
-    b.own = b.db + b.slots * b.db_size;
+    b.w = b.db + b.slots * b.db_size;
+    b.own = b.w + g->groups * b.packed;
+    if (a->dx) pithp_parallel(e->threads, g->groups, pack_tile, &b);
     pithp_parallel(e->threads, b.slots, bwd_slot, &b);
     if (a->dw) pithp_slots_add(e, b.dw, b.slots, b.dw_size, g->k * b.taps, a->dw, true);
     if (a->dbias) pithp_slots_add(e, b.db, b.slots, b.db_size, g->k, a->dbias, true);

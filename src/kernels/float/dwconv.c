@@ -24,18 +24,22 @@ static fwd fwd_layout(const pithp_conv *g)
 
 size_t pithp_dw_fwd_scratch(const pithp_conv *g)
 {
-    return pithp_piece(fwd_layout(g).most * 2 * g->c);
+    return pithp_piece(fwd_layout(g).most * 3 * g->c);
 }
 
 static void fwd_tile(void *arg, int64_t t, int thread)
 {
     const fwd *f = arg;
     const pithp_conv *g = &f->a->g;
-    int64_t from = t * f->tile, to = pithp_i64min(from + f->tile, f->rows);
+    int64_t from = t * f->tile, to = pithp_i64min(from + f->tile, f->rows), rc = g->q * g->c;
+    int64_t sub = pithp_i64max(1, 6144 / pithp_i64max(rc, 1));
     (void)thread;
-    for (int64_t i = from; i < to; i++)
-        f->e->k->dw_row(g, f->a->x + i / g->p * g->h * g->w * g->c, f->a->w, i % g->p, f->a->y + i * g->q * g->c);
-    pithp_conv_epilogue(f->e, f->a, t, (to - from) * g->q, f->a->y + from * g->q * g->c, f->part);
+    for (int64_t i = from; i < to; i += sub) {
+        int64_t end = pithp_i64min(i + sub, to);
+        for (int64_t j = i; j < end; j++)
+            f->e->k->dw_row(g, f->a->x + j / g->p * g->h * g->w * g->c, f->a->w, j % g->p, f->a->y + j * rc);
+        pithp_conv_epilogue(f->e, f->a, (end - i) * g->q, f->a->y + i * rc, f->part + t * 3 * g->c, i == from);
+    }
 }
 
 void pithp_dw_forward(const pithp_env *e, const pithp_conv_fwd *a)

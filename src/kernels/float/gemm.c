@@ -2,8 +2,8 @@
 #include "kernels/float/tile.h"
 #include <string.h>
 
-void pithp_tile_gemm(const pithp_env *e, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const pith_real *a,
-                     int64_t lda, const pith_real *b, int64_t ldb, pith_real beta, pith_real *c, int64_t ldc)
+static void product(const pithp_env *e, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const pith_real *a,
+                    int64_t lda, const pith_real *b, int64_t ldb, pith_real beta, pith_real *c, int64_t ldc)
 {
     if (m <= 0 || n <= 0) return;
     if (k <= 0) {
@@ -45,7 +45,7 @@ static void block_tile(void *arg, int64_t t, int thread)
     const gemm_args *g = arg;
     int64_t i = t / g->across * g->tm, j = t % g->across * g->tn;
     (void)thread;
-    pithp_tile_gemm(g->e, g->ta, g->tb, pithp_i64min(g->tm, g->m - i), pithp_i64min(g->tn, g->n - j), g->k,
+    product(g->e, g->ta, g->tb, pithp_i64min(g->tm, g->m - i), pithp_i64min(g->tn, g->n - j), g->k,
                     at(g->a, g->ta, i, 0, g->m, g->k), g->ta ? g->m : g->k, at(g->b, g->tb, 0, j, g->k, g->n),
                     g->tb ? g->k : g->n, g->beta, g->c + i * g->n + j, g->n);
 }
@@ -55,7 +55,7 @@ static void slot_tile(void *arg, int64_t t, int thread)
     const gemm_args *g = arg;
     int64_t l = t * g->tk;
     (void)thread;
-    pithp_tile_gemm(g->e, g->ta, g->tb, g->m, g->n, pithp_i64min(g->tk, g->k - l),
+    product(g->e, g->ta, g->tb, g->m, g->n, pithp_i64min(g->tk, g->k - l),
                     at(g->a, g->ta, 0, l, g->m, g->k), g->ta ? g->m : g->k, at(g->b, g->tb, l, 0, g->k, g->n),
                     g->tb ? g->k : g->n, 0, g->part + t * g->m * g->n, g->n);
 }

@@ -20,10 +20,17 @@ static void inside(int64_t left, int64_t dil, int64_t w, int64_t s, int64_t *s0,
 
 static void copy(pith_real *to, const pith_real *from, int64_t n)
 {
-    if (n <= 16)
-        for (int64_t i = 0; i < n; i++) to[i] = from[i];
-    else
+    if (n > 16) {
         memcpy(to, from, (size_t)n * sizeof *to);
+    } else if (n >= 8) { /* two copies of fixed size that overlap */
+        memcpy(to, from, 8 * sizeof *to);
+        memcpy(to + n - 8, from + n - 8, 8 * sizeof *to);
+    } else if (n >= 4) {
+        memcpy(to, from, 4 * sizeof *to);
+        memcpy(to + n - 4, from + n - 4, 4 * sizeof *to);
+    } else {
+        for (int64_t i = 0; i < n; i++) to[i] = from[i];
+    }
 }
 
 static void zero(pith_real *to, int64_t n)

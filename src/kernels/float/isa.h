@@ -36,6 +36,12 @@ void KERN(axpy)(pith_real alpha, const pith_real *x, int64_t n, pith_real *y);
 pith_real KERN(sum)(const pith_real *x, int64_t n);
 pith_real KERN(dot)(const pith_real *a, const pith_real *b, int64_t n);
 
+void KERN(gemm)(int64_t m, int64_t n, int64_t k, const pith_real *a, int64_t ars, int64_t acs, const pith_real *b,
+                int64_t ldb, bool add, pith_real *c, int64_t ldc);
+void KERN(gemm_pack)(bool tb, int64_t n, int64_t k, const pith_real *b, int64_t ldb, pith_real *out);
+void KERN(col_moments)(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *s1,
+                       pith_real *s2);
+
 void KERN(sgd)(pith_real *w, pith_real *g, pith_real *m, pith_real *ema, int64_t n, pith_real lr, pith_real mu,
                pith_real wd, bool nesterov, pith_real gscale, pith_real ema_decay);
 void KERN(adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n, pith_real lr,

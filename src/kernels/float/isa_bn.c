@@ -59,6 +59,39 @@ void KERN(col_sq)(const pith_real *x, const pith_real *centre, int64_t rows, int
     }
 }
 
+static ALWAYS void moments_vec(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *s1,
+                               pith_real *s2, int n)
+{
+    vec a = vload_m(s1, n), p = vload_m(s2, n), b = vzero(), q = vzero(), m = vload_m(centre, n);
+    int64_t i = 0;
+    for (; i + 2 <= rows; i += 2) {
+        vec u = vload_m(x + i * c, n) - m, v = vload_m(x + (i + 1) * c, n) - m;
+        a += u;
+        b += v;
+        p = vfma(u, u, p);
+        q = vfma(v, v, q);
+    }
+    if (i < rows) {
+        vec u = vload_m(x + i * c, n) - m;
+        a += u;
+        p = vfma(u, u, p);
+    }
+    vstore_m(s1, a + b, n);
+    vstore_m(s2, p + q, n);
+}
+
+void KERN(col_moments)(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *s1,
+                       pith_real *s2)
+{
+    int64_t step = chunk_of(c);
+    for (int64_t i = 0; i < rows; i += step) {
+        int64_t m = PITHP_MIN(step, rows - i);
+#define BODY(n) moments_vec(x + i * c + j, centre + j, m, c, s1 + j, s2 + j, n);
+        VEC_FOR(j, c, BODY);
+#undef BODY
+    }
+}
+
 /* What a switch on the activation calls with a constant, so that each gets loops of its own. */
 #define BY_ACT(act, CALL)                                  \
     switch (act) {                                         \

@@ -71,6 +71,16 @@ typedef struct pithp_kern {
     void (*col_sum)(const pith_real *x, int64_t rows, int64_t c, pith_real *sum);
     /* sq[c] += (x - centre[c])^2. */
     void (*col_sq)(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *sq);
+    /* Both in one pass: s1[c] += x - centre[c], s2[c] += (x - centre[c])^2. */
+    void (*col_moments)(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *s1,
+                        pith_real *s2);
+
+    /* C[m,n] (+)= A B for a narrow B: A(i,l) is a[i*ars + l*acs], where ars or acs is 1 (so A may be given
+       transposed); B(l,j) is b[l*ldb + j], or b was filled by gemm_pack, then ldb is 0. */
+    void (*gemm)(int64_t m, int64_t n, int64_t k, const pith_real *a, int64_t ars, int64_t acs, const pith_real *b,
+                 int64_t ldb, bool add, pith_real *c, int64_t ldc);
+    /* B [k,n] (tb: given as [n,k]) for gemm; out holds k * (n rounded up to whole vectors). */
+    void (*gemm_pack)(bool tb, int64_t n, int64_t k, const pith_real *b, int64_t ldb, pith_real *out);
 
     /* y = act(scale[c] * x + shift[c]) (+ res, when not NULL, before act when res_first else after), x may equal y. */
     void (*affine_act)(const pith_real *x, const pith_real *scale, const pith_real *shift, const pith_real *res,

@@ -1,6 +1,5 @@
 /* kernels/float/tile.c: tile sizes, statistics by tiles, sums over slots. */
 #include "kernels/float/tile.h"
-#include <math.h>
 #include <string.h>
 
 int64_t pithp_tile_cap(int64_t width)
@@ -15,29 +14,41 @@ int64_t pithp_tile_rows(int64_t rows, int64_t width)
     return pithp_i64min(pithp_tile_cap(width), even);
 }
 
-void pithp_stats_tile(const pith_real *x, int64_t rows, int64_t c, pith_real *part, const pithp_kern *k)
+int64_t pithp_sub_rows(int64_t width)
 {
-    pith_real *mean = part, *sq = part + c, inv = PITHP_R(1.0) / (pith_real)pithp_i64max(rows, 1);
-    memset(part, 0, (size_t)(2 * c) * sizeof *part);
-    k->col_sum(x, rows, c, mean);
-    for (int64_t j = 0; j < c; j++) mean[j] *= inv;
-    k->col_sq(x, mean, rows, c, sq);
+    int64_t fit = 12288 / pithp_i64max(width, 1) / 48 * 48;
+    return pithp_i64max(48, pithp_i64min(fit, 192));
 }
 
-void pithp_stats_merge(const pith_real *part, int64_t tiles, int64_t rows, int64_t tile, int64_t c, pith_real *mean,
+void pithp_stats_begin(const pith_real *x, int64_t rows, int64_t c, pith_real *record, const pithp_kern *k)
+{
+    pith_real *centre = record + 2 * c;
+    memset(record, 0, (size_t)(3 * c) * sizeof *record);
+    rows = pithp_i64min(rows, PITHP_CENTRE_ROWS);
+    k->col_sum(x, rows, c, centre);
+    for (int64_t j = 0; j < c && rows > 0; j++) centre[j] /= (pith_real)rows;
+}
+
+void pithp_stats_add(const pith_real *x, int64_t rows, int64_t c, pith_real *record, const pithp_kern *k)
+{
+    k->col_moments(x, record + 2 * c, rows, c, record, record + c);
+}
+
+void pithp_stats_merge(const pith_real *records, int64_t tiles, int64_t rows, int64_t tile, int64_t c, pith_real *mean,
                        pith_real *var)
 {
     for (int64_t j = 0; j < c; j++) {
         double n = 0, m = 0, sq = 0;
         for (int64_t t = 0; t < tiles; t++) {
-            double nt = (double)pithp_i64min(tile, rows - t * tile);
-            double d = (double)part[t * 2 * c + j] - m, all = n + nt;
+            const pith_real *r = records + t * 3 * c + j;
+            double nt = (double)pithp_i64min(tile, rows - t * tile), all = n + nt;
+            double off = (double)r[0] / nt, d = (double)r[2 * c] + off - m;
             m += d * (nt / all);
-            sq += (double)part[t * 2 * c + c + j] + d * d * (n * nt / all);
+            sq += (double)r[c] - off * (double)r[0] + d * d * (n * nt / all);
             n = all;
         }
         mean[j] = (pith_real)m;
-        var[j] = (pith_real)(n > 0 ? sq / n : 0);
+        var[j] = (pith_real)(n > 0 && sq > 0 ? sq / n : 0);
     }
 }
 

@@ -22,18 +22,22 @@ static inline size_t pithp_piece(int64_t reals)
 int64_t pithp_tile_cap(int64_t width);
 int64_t pithp_tile_rows(int64_t rows, int64_t width);
 
-/* Statistics of [rows,c] gathered by tiles: tile t's mean and centred sum of squares at part + t*2*c. */
-void pithp_stats_tile(const pith_real *x, int64_t rows, int64_t c, pith_real *part, const pithp_kern *k);
-void pithp_stats_merge(const pith_real *part, int64_t tiles, int64_t rows, int64_t tile, int64_t c, pith_real *mean,
+/* Rows that are worked on at a time within a tile, so that what one step leaves the next finds in the first-level
+   cache. */
+int64_t pithp_sub_rows(int64_t width);
+
+/* Statistics of [rows,c] by tiles. A tile's record is 3*c reals: sums of (x - centre), of their squares, and the centre,
+   which is the mean of the tile's first rows; so one pass does, and no large mean drowns the variance. Begin with the
+   first rows, then add all rows; at the end the records are merged in order. */
+#define PITHP_CENTRE_ROWS 48
+void pithp_stats_begin(const pith_real *x, int64_t rows, int64_t c, pith_real *record, const pithp_kern *k);
+void pithp_stats_add(const pith_real *x, int64_t rows, int64_t c, pith_real *record, const pithp_kern *k);
+void pithp_stats_merge(const pith_real *records, int64_t tiles, int64_t rows, int64_t tile, int64_t c, pith_real *mean,
                        pith_real *var);
 
 /* dst[i] (+)= the sum over slots, in order, of part[slot*stride + i]. */
 void pithp_slots_add(const pithp_env *e, const pith_real *part, int64_t slots, int64_t stride, int64_t n,
                      pith_real *dst, bool add);
-
-/* One single-threaded product on a tile; see kernels.h for what pithp_blas's gemm means. */
-void pithp_tile_gemm(const pithp_env *e, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const pith_real *a,
-                     int64_t lda, const pith_real *b, int64_t ldb, pith_real beta, pith_real *c, int64_t ldc);
 
 /* Geometry. */
 static inline bool pithp_is_depthwise(const pithp_conv *g)
@@ -46,6 +50,9 @@ static inline bool pithp_is_pointwise(const pithp_conv *g)
            g->groups == 1 && g->p == g->h && g->q == g->w;
 }
 
+/* Reals that gemm_pack fills for a B of [k,n]; 16 is the most lanes there are. */
+static inline int64_t pithp_packed(int64_t n, int64_t k) { return k * ((n + 15) / 16 * 16); }
+
 /* col[rows, R*S*cg] of output pixels first..first+rows (flat over N,P,Q), channels of one group; and its transpose,
    which adds to dx. */
 void pithp_im2col(const pithp_conv *g, const pith_real *x, int64_t group, int64_t first, int64_t rows, pith_real *col);
@@ -56,9 +63,10 @@ void pithp_col2im(const pithp_conv *g, const pith_real *col, int64_t group, int6
 const pith_real *pithp_dy_rows(const pithp_env *e, const pithp_dy_src *src, int64_t first, int64_t rows, int64_t k,
                                pith_real *buf);
 
-/* The part of the forward pass that follows the products, on a hot tile: bias, statistics, scale, activation. */
-void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t tile, int64_t rows, pith_real *y,
-                         pith_real *part);
+/* What follows the products, on rows that are in cache: bias, statistics (into the tile's record, begun when `first`),
+   scale and activation. */
+void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t rows, pith_real *y, pith_real *record,
+                         bool first);
 
 /* Depthwise (dwconv.c). */
 size_t pithp_dw_fwd_scratch(const pithp_conv *g);
