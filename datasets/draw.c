@@ -1,7 +1,4 @@
 /* pith-draw: draws the demo set. */
 #include "draw.h"
 
-int main(int argc, char **argv)
-{
-    return draw_command(argc, argv, stdout, stderr);
-}
+int main(int argc, char **argv) { return draw_command(argc, argv, stdout, stderr); }

@@ -1,14 +1,15 @@
-/* The bodies, and the choice of an animal.  Origin: near the centre of the head; unit: the radius of the head; animals
- * seen from the side look right (the picture is mirrored half of the time). */
+/* The bodies, and the choice of an animal.  Origin: near the centre of the head; unit: the radius of the
+ * head; animals seen from the side look right (the picture is mirrored half of the time). */
 #include "draw.h"
 
 #include <math.h>
 
 draw_animal draw_animal_new(int cls, draw_rng *pose, draw_rng *body)
 {
-    static const int poses[20] = { POSE_FACE, POSE_FACE, POSE_FACE, POSE_FACE, POSE_FACE, POSE_SIT, POSE_SIT,
-                                   POSE_SIT, POSE_SIT, POSE_SIT, POSE_SIT_SIDE, POSE_SIT_SIDE, POSE_SIT_SIDE,
-                                   POSE_STAND, POSE_STAND, POSE_STAND, POSE_STAND, POSE_LIE, POSE_LIE, POSE_LIE };
+    static const int poses[20] = { POSE_FACE,     POSE_FACE,     POSE_FACE,     POSE_FACE,  POSE_FACE,
+                                   POSE_SIT,      POSE_SIT,      POSE_SIT,      POSE_SIT,   POSE_SIT,
+                                   POSE_SIT_SIDE, POSE_SIT_SIDE, POSE_SIT_SIDE, POSE_STAND, POSE_STAND,
+                                   POSE_STAND,    POSE_STAND,    POSE_LIE,      POSE_LIE,   POSE_LIE };
     draw_animal a = { .dog = cls == DRAW_DOG, .pose = poses[draw_pick(pose, 20)] };
     a.profile = a.pose == POSE_SIT ? 0 : draw_chance(pose, a.pose == POSE_FACE ? 0.25f : 0.5f);
     a.yaw = draw_uniform(pose, -1, 1);
@@ -21,13 +22,13 @@ draw_animal draw_animal_new(int cls, draw_rng *pose, draw_rng *body)
     a.leg = draw_uniform(body, 0.85f, 1.15f);
     a.eye = draw_uniform(body, 0.18f, 0.25f);
     a.ear_turn = draw_uniform(body, -0.14f, 0.14f);
-    a.ear_size = draw_uniform(body, 0.85f, 1.15f);
+    a.ear_size = draw_uniform(body, 0.92f, 1.22f);
     if (a.dog) {
         float kind = draw_uniform(body, 0, 1);
-        a.ear = kind < 0.48f ? EAR_DROP : kind < 0.86f ? EAR_LONG : EAR_PRICKED;
+        a.ear = kind < 0.50f ? EAR_DROP : kind < 0.93f ? EAR_LONG : EAR_PRICKED;
         a.width = draw_uniform(body, 0.84f, 0.98f);
         a.height = draw_uniform(body, 0.86f, 1.0f);
-        a.muzzle = draw_uniform(body, 0.85f, 1.2f);
+        a.muzzle = draw_uniform(body, 0.95f, 1.25f);
         a.tail = draw_uniform(body, 0.55f, 0.85f);
         a.thick = draw_uniform(body, 0.17f, 0.26f);
     } else {
@@ -41,13 +42,14 @@ draw_animal draw_animal_new(int cls, draw_rng *pose, draw_rng *body)
     return a;
 }
 
-/* What a picture should show of each pose, local units, and where the head is: for choosing scale and place. */
+/* What a picture should show of each pose, local units, and where the head is: for choosing scale and
+ * place. */
 void draw_animal_extent(const draw_animal *a, draw_vec *lo, draw_vec *hi, draw_vec *head)
 {
     static const float box[POSE_KINDS][6] = {
-        { -1.35f, -1.45f, 1.35f, 1.45f, 0, 0 },    { -1.7f, -1.4f, 1.7f, 2.6f, 0, 0 },
-        { -2.0f, -1.4f, 1.7f, 2.6f, 0.35f, 0 },    { -2.3f, -1.4f, 2.3f, 2.6f, 1.1f, 0 },
-        { -2.3f, -1.0f, 2.0f, 2.1f, 0.75f, 0.35f },
+        { -1.35f, -1.45f, 1.35f, 1.45f, 0, 0 },     { -1.5f, -1.4f, 1.5f, 2.5f, 0, 0 },
+        { -1.7f, -1.4f, 1.6f, 2.5f, 0.35f, 0 },     { -2.1f, -1.3f, 2.2f, 2.5f, 1.1f, 0 },
+        { -2.0f, -0.9f, 2.0f, 2.1f, 0.75f, 0.35f },
     };
     const float *b = box[a->pose];
     *lo = (draw_vec){ b[0], b[1] };
@@ -64,7 +66,9 @@ typedef struct {
 
 static void put(const part *t, const draw_shape *s, int region, float round, float dim)
 {
-    draw_paint p = { .coat = t->coat, .region = region, .round = round, .line = 1, .shadow = 0.3f, .fur = 1, .dim = dim };
+    draw_paint p = {
+        .coat = t->coat, .region = region, .round = round, .line = 1, .shadow = 0.3f, .fur = 1, .dim = dim
+    };
     draw_shape_paint(t->c, t->f, s, &p);
 }
 
@@ -109,7 +113,10 @@ static void collar(const part *t, float x, float y, float half, float drop)
 {
     if (!t->coat->has_collar)
         return;
-    const draw_vec p[4] = { { x - half, y - drop }, { x - half * 0.5f, y + drop }, { x + half * 0.5f, y + drop }, { x + half, y - drop } };
+    const draw_vec p[4] = { { x - half, y - drop },
+                            { x - half * 0.5f, y + drop },
+                            { x + half * 0.5f, y + drop },
+                            { x + half, y - drop } };
     draw_shape s;
     draw_paint q = { .flat = t->coat->collar, .round = 0.1f, .line = 0.5f };
     shape_new(&s, 0);
@@ -228,7 +235,8 @@ static void pose_lie(const part *t)
 
 void draw_animal_paint(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_coat *coat)
 {
-    static void (*const bodies[POSE_KINDS])(const part *) = { pose_face, pose_sit, pose_sit_side, pose_stand, pose_lie };
+    static void (*const bodies[POSE_KINDS])(const part *) = { pose_face, pose_sit, pose_sit_side, pose_stand,
+                                                              pose_lie };
     const part t = { c, f, a, coat };
     draw_vec lo, hi, head;
     bodies[a->pose](&t);

@@ -32,14 +32,13 @@ static draw_rgb jitter(draw_rgb c, draw_rng *r)
     return c;
 }
 
-static float luma(draw_rgb c)
-{
-    return 0.3f * c.r + 0.59f * c.g + 0.11f * c.b;
-}
+static float luma(draw_rgb c) { return 0.3f * c.r + 0.59f * c.g + 0.11f * c.b; }
 
 draw_coat draw_coat_new(draw_rng *r)
 {
-    static const draw_rgb noses[] = { { 0.12f, 0.10f, 0.11f }, { 0.86f, 0.55f, 0.55f }, { 0.42f, 0.26f, 0.22f } };
+    static const draw_rgb noses[] = { { 0.12f, 0.10f, 0.11f },
+                                      { 0.86f, 0.55f, 0.55f },
+                                      { 0.42f, 0.26f, 0.22f } };
     draw_coat c = { .kind = draw_pick(r, COAT_KINDS) };
     c.base = jitter(furs[draw_pick(r, FURS)], r);
     /* Markings are darker than a light coat and lighter than a dark one, so that they show. */
@@ -53,10 +52,15 @@ draw_coat draw_coat_new(draw_rng *r)
     c.pale = draw_lerp(jitter(furs[10], r), c.base, draw_uniform(r, 0.0f, 0.25f));
     c.nose = jitter(noses[draw_chance(r, 0.6f) ? 0 : 1 + draw_pick(r, 2)], r);
     c.iris = jitter(irises[draw_pick(r, 6)], r);
-    c.inner = draw_lerp(jitter((draw_rgb){ 0.88f, 0.62f, 0.58f }, r), c.base, draw_uniform(r, 0.1f, 0.5f));
-    c.ink = draw_lerp((draw_rgb){ 0.04f, 0.03f, 0.03f }, draw_scale(furs[draw_pick(r, FURS)], 0.4f), draw_uniform(r, 0, 0.9f));
-    c.whisker = luma(c.base) > 0.5f && !c.white ? draw_scale(c.base, draw_uniform(r, 0.3f, 0.6f))
-                                                : draw_lerp(c.base, (draw_rgb){ 1, 1, 1 }, draw_uniform(r, 0.55f, 0.9f));
+    /* Only a cat shows much of its ears' inside: were that always pink, pink alone would tell. */
+    c.inner = draw_chance(r, 0.4f) ? jitter((draw_rgb){ 0.88f, 0.62f, 0.58f }, r)
+                                   : jitter(furs[draw_pick(r, FURS)], r);
+    c.inner = draw_lerp(c.inner, c.base, draw_uniform(r, 0.2f, 0.7f));
+    c.ink = draw_lerp((draw_rgb){ 0.04f, 0.03f, 0.03f }, draw_scale(furs[draw_pick(r, FURS)], 0.4f),
+                      draw_uniform(r, 0, 0.9f));
+    c.whisker = luma(c.base) > 0.5f && !c.white
+                    ? draw_scale(c.base, draw_uniform(r, 0.3f, 0.6f))
+                    : draw_lerp(c.base, (draw_rgb){ 1, 1, 1 }, draw_uniform(r, 0.55f, 0.9f));
     c.collar = draw_hsv(draw_uniform(r, 0, 1), draw_uniform(r, 0.5f, 0.9f), draw_uniform(r, 0.45f, 0.9f));
     c.has_collar = draw_chance(r, 0.3f);
     c.white = draw_chance(r, 0.45f);
@@ -103,7 +107,8 @@ draw_rgb draw_coat_at(const draw_coat *c, int region, float x, float y)
     draw_rgb q;
     if (c->white && (region == REGION_PAW || region == REGION_MUZZLE || region == REGION_CHEST))
         q = c->pale;
-    else if (c->points && (region == REGION_PAW || region == REGION_MUZZLE || region == REGION_EAR || region == REGION_TAIL))
+    else if (c->points && (region == REGION_PAW || region == REGION_MUZZLE || region == REGION_EAR ||
+                           region == REGION_TAIL))
         q = draw_scale(c->second, 0.8f);
     else
         q = pattern(c, x, y);

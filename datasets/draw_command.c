@@ -26,7 +26,8 @@ static const char help[] =
     "      --quiet       say nothing but errors\n"
     "      --help        this text\n"
     "\n"
-    "The same seed and size give the same pictures, whatever the number of threads; picture i does not depend on how\n"
+    "The same seed and size give the same pictures, whatever the number of threads; picture i does not "
+    "depend on how\n"
     "many are drawn.  Exit status: 0 done, 1 failed, 2 wrong use.\n";
 
 typedef struct {
@@ -50,7 +51,8 @@ static int draw_one(job *j, long long k, uint8_t *rgb, char *path, size_t room, 
         fprintf(err, "pith-draw: out of memory\n");
         return -1;
     }
-    snprintf(path, room, "%s/%s/%s/%s.%lld.jpg", j->dir, split_name[split], class_name[cls], class_name[cls], i / 2);
+    snprintf(path, room, "%s/%s/%s/%s.%lld.jpg", j->dir, split_name[split], class_name[cls], class_name[cls],
+             i / 2);
     return draw_write_jpeg(path, rgb, (int)j->size, quality, err);
 }
 
@@ -119,7 +121,8 @@ static int number(const char *name, const char *text, long long lo, long long hi
     errno = 0;
     long long v = strtoll(text, &end, 10);
     if (errno || end == text || *end || v < lo || v > hi) {
-        fprintf(err, "pith-draw: --%s takes a whole number from %lld to %lld, not \"%s\"\n", name, lo, hi, text);
+        fprintf(err, "pith-draw: --%s takes a whole number from %lld to %lld, not \"%s\"\n", name, lo, hi,
+                text);
         return -1;
     }
     *value = v;
@@ -127,9 +130,10 @@ static int number(const char *name, const char *text, long long lo, long long hi
 }
 
 static const struct option options[] = {
-    { "out", 1, NULL, 'o' },     { "train", 1, NULL, 't' }, { "val", 1, NULL, 'v' },   { "size", 1, NULL, 's' },
-    { "seed", 1, NULL, 'S' },    { "force", 0, NULL, 'f' }, { "quiet", 0, NULL, 'q' }, { "help", 0, NULL, 'h' },
-    { "threads", 1, NULL, 'T' }, { NULL, 0, NULL, 0 },
+    { "out", 1, NULL, 'o' },   { "train", 1, NULL, 't' }, { "val", 1, NULL, 'v' },
+    { "size", 1, NULL, 's' },  { "seed", 1, NULL, 'S' },  { "force", 0, NULL, 'f' },
+    { "quiet", 0, NULL, 'q' }, { "help", 0, NULL, 'h' },  { "threads", 1, NULL, 'T' },
+    { NULL, 0, NULL, 0 },
 };
 
 /* Returns -1 to go on, or the exit status. */
@@ -150,8 +154,12 @@ static int parse(job *j, int argc, char **argv)
         case 'f': j->force = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h': fputs(help, j->out); return fflush(j->out) ? 1 : 0;
-        case ':': fprintf(j->err, "pith-draw: %s needs a value; see pith-draw --help\n", argv[optind - 1]); return 2;
-        default: fprintf(j->err, "pith-draw: unknown option %s; see pith-draw --help\n", argv[optind - 1]); return 2;
+        case ':':
+            fprintf(j->err, "pith-draw: %s needs a value; see pith-draw --help\n", argv[optind - 1]);
+            return 2;
+        default:
+            fprintf(j->err, "pith-draw: unknown option %s; see pith-draw --help\n", argv[optind - 1]);
+            return 2;
         }
     j->seed = (unsigned long long)seed;
     if (bad)

@@ -21,15 +21,9 @@ typedef struct {
     jmp_buf back;
 } jpeg_trouble;
 
-static void trouble(j_common_ptr j)
-{
-    longjmp(((jpeg_trouble *)j->err)->back, 1);
-}
+static void trouble(j_common_ptr j) { longjmp(((jpeg_trouble *)j->err)->back, 1); }
 
-static void quiet(j_common_ptr j)
-{
-    (void)j;
-}
+static void quiet(j_common_ptr j) { (void)j; }
 
 /* Errors of libjpeg are write errors or lack of memory here; either way errno tells. */
 static int encode(FILE *f, const uint8_t *rgb, int size, int quality)
@@ -70,10 +64,7 @@ static int encode(FILE *f, const uint8_t *rgb, int size, int quality)
 #include <stb/stb_image_write.h>
 #pragma GCC diagnostic pop
 
-static void write_bytes(void *f, void *data, int n)
-{
-    fwrite(data, 1, (size_t)n, f);
-}
+static void write_bytes(void *f, void *data, int n) { fwrite(data, 1, (size_t)n, f); }
 
 static int encode(FILE *f, const uint8_t *rgb, int size, int quality)
 {
@@ -99,7 +90,8 @@ int draw_write_jpeg(const char *path, const uint8_t *rgb, int size, int quality,
         bad = bad || rename(part, path);
     }
     if (bad) {
-        fprintf(err, "pith-draw: cannot write %s: %s\n", path, errno ? strerror(errno) : "the JPEG encoder failed");
+        fprintf(err, "pith-draw: cannot write %s: %s\n", path,
+                errno ? strerror(errno) : "the JPEG encoder failed");
         if (f)
             unlink(part);
     }
@@ -115,7 +107,8 @@ static int make_folder(const char *path, FILE *err)
     int why = errno;
     if (why == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return 0;
-    fprintf(err, "pith-draw: cannot make the folder %s: %s\n", path, why == EEXIST ? "a file of that name is there" : strerror(why));
+    fprintf(err, "pith-draw: cannot make the folder %s: %s\n", path,
+            why == EEXIST ? "a file of that name is there" : strerror(why));
     return -1;
 }
 
@@ -143,7 +136,8 @@ int draw_make_folders(const char *dir, int force, FILE *err)
     if (full < 0)
         return -1;
     if (full && !force) {
-        fprintf(err, "pith-draw: %s is not empty; name a new folder, or say --force to draw into this one\n", dir);
+        fprintf(err, "pith-draw: %s is not empty; name a new folder, or say --force to draw into this one\n",
+                dir);
         return -1;
     }
     char *path = malloc(n);

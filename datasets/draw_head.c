@@ -3,14 +3,12 @@
 
 #include <math.h>
 
-static draw_vec at(float x, float y)
-{
-    return (draw_vec){ x, y };
-}
+static draw_vec at(float x, float y) { return (draw_vec){ x, y }; }
 
 static draw_paint fur(const draw_coat *coat, int region, float round)
 {
-    return (draw_paint){ .coat = coat, .region = region, .round = round, .line = 1, .shadow = 0.3f, .fur = 1 };
+    return (
+        draw_paint){ .coat = coat, .region = region, .round = round, .line = 1, .shadow = 0.3f, .fur = 1 };
 }
 
 static draw_paint mark(const draw_coat *coat, int region, float soft)
@@ -36,9 +34,10 @@ static void stroke(draw_canvas *c, draw_frame f, const draw_vec p[4], float ra, 
 
 /* ---- ears ---- */
 
-/* Upright ears: a triangle on the base (x0,y0)-(x1,y1) with its tip at (tx,ty), and a smaller one inside it. */
-static void upright_ear(draw_canvas *c, draw_frame f, const draw_coat *coat, draw_vec b0, draw_vec b1, draw_vec tip,
-                        float round, int inside)
+/* Upright ears: a triangle on the base (x0,y0)-(x1,y1) with its tip at (tx,ty), and a smaller one inside
+ * it. */
+static void upright_ear(draw_canvas *c, draw_frame f, const draw_coat *coat, draw_vec b0, draw_vec b1,
+                        draw_vec tip, float round, int inside)
 {
     draw_shape s;
     draw_paint p = fur(coat, REGION_EAR, 0.25f);
@@ -53,24 +52,28 @@ static void upright_ear(draw_canvas *c, draw_frame f, const draw_coat *coat, dra
     p.soft = 0.05f;
     p.marking = 1;
     shape_new(&s, 0);
-    shape_triangle(&s, at(m.x + k * (b0.x - m.x), m.y + k * (b0.y - m.y)), at(m.x + k * (b1.x - m.x), m.y + k * (b1.y - m.y)),
+    shape_triangle(&s, at(m.x + k * (b0.x - m.x), m.y + k * (b0.y - m.y)),
+                   at(m.x + k * (b1.x - m.x), m.y + k * (b1.y - m.y)),
                    at(m.x + k * (tip.x - m.x), m.y + k * (tip.y - m.y)), round * 0.6f);
     draw_shape_paint(c, f, &s, &p);
 }
 
 /* Hanging ears: a flap from its root at (x,y), falling by `drop` and leaning out by `out`. */
-static void hanging_ear(draw_canvas *c, draw_frame f, const draw_coat *coat, draw_vec root, float out, float drop, float wide)
+static void hanging_ear(draw_canvas *c, draw_frame f, const draw_coat *coat, draw_vec root, float out,
+                        float drop, float wide)
 {
     draw_shape s;
     draw_paint p = fur(coat, REGION_EAR, 0.3f);
     p.dim = 0.9f;
     shape_new(&s, 0.15f);
     shape_cone(&s, root.x, root.y, wide * 0.62f, root.x + out * 0.8f, root.y + drop * 0.5f, wide);
-    shape_cone(&s, root.x + out * 0.8f, root.y + drop * 0.5f, wide, root.x + out, root.y + drop, wide * 0.85f);
+    shape_cone(&s, root.x + out * 0.8f, root.y + drop * 0.5f, wide, root.x + out, root.y + drop,
+               wide * 0.85f);
     draw_shape_paint(c, f, &s, &p);
 }
 
-static void ears_front(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_coat *coat, int before_skull)
+static void ears_front(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_coat *coat,
+                       int before_skull)
 {
     for (int side = -1; side <= 1; side += 2) {
         float k = (float)side, w = a->width, h = a->height, e = a->ear_size;
@@ -82,16 +85,18 @@ static void ears_front(draw_canvas *c, draw_frame f, const draw_animal *a, const
             upright_ear(c, f, coat, at(k * 0.30f * w, -0.70f * h), at(k * 0.80f * w, -0.35f * h),
                         at(k * (0.80f + turn) * w, -h * 0.72f - 0.66f * e * near), 0.12f, 1);
         else if (a->ear == EAR_DROP && !before_skull)
-            hanging_ear(c, f, coat, at(k * 0.74f * w, -0.62f * h), k * (0.26f + turn), (0.72f + 0.2f * near) * e, 0.25f);
+            hanging_ear(c, f, coat, at(k * 0.74f * w, -0.62f * h), k * (0.26f + turn),
+                        (0.72f + 0.2f * near) * e, 0.25f);
         else if (a->ear == EAR_LONG && !before_skull)
-            hanging_ear(c, f, coat, at(k * 0.80f * w, -0.45f * h), k * (0.24f + turn), 1.35f * e * near, 0.28f);
+            hanging_ear(c, f, coat, at(k * 0.80f * w, -0.45f * h), k * (0.24f + turn), 1.35f * e * near,
+                        0.28f);
     }
 }
 
 /* ---- eyes ---- */
 
-static void eye(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_coat *coat, float x, float y, float squash,
-                float slant)
+static void eye(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_coat *coat, float x, float y,
+                float squash, float slant)
 {
     const draw_rgb dark = coat->ink, glint = draw_lerp((draw_rgb){ 1, 1, 1 }, coat->iris, 0.2f);
     float rx = a->eye * squash * (a->dog ? 0.94f : 1.06f), ry = a->eye * (a->dog ? 0.96f : 0.95f) * a->lid;
@@ -120,12 +125,15 @@ static void eye(draw_canvas *c, draw_frame f, const draw_animal *a, const draw_c
 
 /* ---- faces seen from the front ---- */
 
-static void whiskers(draw_canvas *c, draw_frame f, const draw_coat *coat, float x, float y, float k, float reach)
+static void whiskers(draw_canvas *c, draw_frame f, const draw_coat *coat, float x, float y, float k,
+                     float reach)
 {
     for (int i = -1; i <= 1; i++) {
         float up = 0.16f * (float)i;
-        const draw_vec p[4] = { { x, y + 0.4f * up }, { x + k * reach * 0.4f, y + up - 0.05f },
-                                { x + k * reach * 0.75f, y + 1.3f * up - 0.04f }, { x + k * reach, y + 2.0f * up + 0.05f } };
+        const draw_vec p[4] = { { x, y + 0.4f * up },
+                                { x + k * reach * 0.4f, y + up - 0.05f },
+                                { x + k * reach * 0.75f, y + 1.3f * up - 0.04f },
+                                { x + k * reach, y + 2.0f * up + 0.05f } };
         stroke(c, f, p, 0.02f, 0.008f, coat->whisker);
     }
 }
@@ -147,7 +155,10 @@ static void cat_muzzle(draw_canvas *c, draw_frame f, const draw_animal *a, const
     }
     for (int k = -1; k <= 1; k += 2) {
         float q = (float)k;
-        const draw_vec mouth[4] = { { x, y + 0.08f }, { x + q * 0.02f, y + 0.30f }, { x + q * 0.20f, y + 0.32f }, { x + q * 0.29f, y + 0.20f } };
+        const draw_vec mouth[4] = { { x, y + 0.08f },
+                                    { x + q * 0.02f, y + 0.30f },
+                                    { x + q * 0.20f, y + 0.32f },
+                                    { x + q * 0.29f, y + 0.20f } };
         stroke(c, f, mouth, 0.026f, 0.02f, coat->ink);
         whiskers(c, f, coat, x + q * 0.28f, y + 0.14f, q, 0.95f);
     }
@@ -169,7 +180,8 @@ static void dog_muzzle(draw_canvas *c, draw_frame f, const draw_animal *a, const
         shape_cone(&s, x + push, y + 0.28f * m, 0.14f, x + push, y + 0.58f * m, 0.15f);
         draw_shape_paint(c, f, &s, &p);
     }
-    /* The snout comes towards the viewer: a bulge of its own, with its own light and its own shadow on the cheeks. */
+    /* The snout comes towards the viewer: a bulge of its own, with its own light and its own shadow on the
+     * cheeks. */
     p = fur(coat, REGION_MUZZLE, 0.34f);
     p.line = 0.35f;
     shape_new(&s, 0.2f);
@@ -179,7 +191,9 @@ static void dog_muzzle(draw_canvas *c, draw_frame f, const draw_animal *a, const
     draw_shape_paint(c, f, &s, &p);
     for (int k = -1; k <= 1; k += 2) {
         float q = (float)k, nx = x + push;
-        const draw_vec mouth[4] = { { nx, y + 0.05f }, { nx + q * 0.02f, y + 0.36f * m }, { nx + q * 0.25f * m, y + 0.42f * m },
+        const draw_vec mouth[4] = { { nx, y + 0.05f },
+                                    { nx + q * 0.02f, y + 0.36f * m },
+                                    { nx + q * 0.25f * m, y + 0.42f * m },
                                     { nx + q * 0.44f * m, y + 0.22f * m } };
         stroke(c, f, mouth, 0.032f, 0.026f, coat->ink);
     }
@@ -220,7 +234,8 @@ static void head_front(draw_canvas *c, draw_frame f, const draw_animal *a, const
     ears_front(c, f, a, coat, 0);
     float apart = a->dog ? 0.36f : 0.41f, y = a->dog ? -0.14f : -0.04f;
     for (int k = -1; k <= 1; k += 2)
-        eye(c, f, a, coat, x + (float)k * apart * w, y * h, 1 - 0.22f * (float)k * a->yaw, a->dog ? 0 : -0.22f * (float)k);
+        eye(c, f, a, coat, x + (float)k * apart * w, y * h, 1 - 0.22f * (float)k * a->yaw,
+            a->dog ? 0 : -0.22f * (float)k);
     if (a->dog)
         dog_muzzle(c, f, a, coat, x * 1.25f);
     else
@@ -244,7 +259,8 @@ static void cat_side(draw_canvas *c, draw_frame f, const draw_animal *a, const d
     shape_new(&s, 0);
     shape_ellipse(&s, 0.70f, 0.36f, 0.27f * m, 0.20f * m, 0.1f);
     draw_shape_paint(c, f, &s, &p);
-    upright_ear(c, f, coat, at(-0.62f, -0.42f), at(0.14f, -0.66f), at(-0.36f + t, -0.66f - 0.88f * e), 0.05f, 1);
+    upright_ear(c, f, coat, at(-0.62f, -0.42f), at(0.14f, -0.66f), at(-0.36f + t, -0.66f - 0.88f * e), 0.05f,
+                1);
     eye(c, f, a, coat, 0.47f, -0.08f, 0.8f, -0.2f);
     const draw_vec mouth[4] = { { 0.98f, 0.33f }, { 0.88f, 0.50f }, { 0.70f, 0.52f }, { 0.58f, 0.44f } };
     stroke(c, f, mouth, 0.026f, 0.02f, coat->ink);
@@ -262,7 +278,8 @@ static void dog_side(draw_canvas *c, draw_frame f, const draw_animal *a, const d
     draw_shape s;
     draw_paint p;
     if (a->ear == EAR_PRICKED)
-        upright_ear(c, f, coat, at(-0.1f, -0.55f), at(0.42f, -0.55f), at(0.28f + t, -0.62f - 0.7f * e), 0.1f, 0);
+        upright_ear(c, f, coat, at(-0.1f, -0.55f), at(0.42f, -0.55f), at(0.28f + t, -0.62f - 0.7f * e), 0.1f,
+                    0);
     if (a->tongue) {
         p = flat((draw_rgb){ 0.85f, 0.42f, 0.45f }, 0.1f);
         p.line = 0.6f;
@@ -279,13 +296,17 @@ static void dog_side(draw_canvas *c, draw_frame f, const draw_animal *a, const d
     shape_new(&s, 0.1f);
     shape_cone(&s, 0.72f, 0.32f, 0.24f, tip, 0.28f, 0.24f);
     draw_shape_paint(c, f, &s, &p);
-    const draw_vec mouth[4] = { { tip + 0.12f, 0.38f }, { tip - 0.2f, 0.52f }, { 0.85f, 0.50f }, { 0.58f, 0.40f } };
+    const draw_vec mouth[4] = {
+        { tip + 0.12f, 0.38f }, { tip - 0.2f, 0.52f }, { 0.85f, 0.50f }, { 0.58f, 0.40f }
+    };
     stroke(c, f, mouth, 0.028f, 0.022f, coat->ink);
     eye(c, f, a, coat, 0.36f, -0.20f, 0.9f, 0);
     if (a->ear == EAR_PRICKED)
-        upright_ear(c, f, coat, at(-0.62f, -0.35f), at(0.02f, -0.64f), at(-0.26f + t, -0.68f - 0.74f * e), 0.12f, 1);
+        upright_ear(c, f, coat, at(-0.62f, -0.35f), at(0.02f, -0.64f), at(-0.26f + t, -0.68f - 0.74f * e),
+                    0.12f, 1);
     else
-        hanging_ear(c, f, coat, at(-0.25f, -0.46f), -0.18f + t, (a->ear == EAR_LONG ? 1.35f : 0.85f) * e, 0.27f);
+        hanging_ear(c, f, coat, at(-0.25f, -0.46f), -0.18f + t, (a->ear == EAR_LONG ? 1.35f : 0.85f) * e,
+                    0.27f);
     p = flat(coat->nose, 0.14f);
     shape_new(&s, 0);
     shape_ellipse(&s, tip + 0.17f, 0.12f, 0.16f, 0.13f, 0.2f);

@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-/* The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection of 64 bits that passes as a random function. */
+/* The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection of 64 bits that passes as a random
+ * function. */
 uint64_t draw_mix(uint64_t x)
 {
     x += 0x9e3779b97f4a7c15u;
@@ -17,25 +18,16 @@ draw_rng draw_rng_for(uint64_t picture, int use)
     return (draw_rng){ draw_mix(picture ^ draw_mix((uint64_t)use)), 0 };
 }
 
-uint64_t draw_bits(draw_rng *r)
-{
-    return draw_mix(r->key ^ draw_mix(r->count++));
-}
+uint64_t draw_bits(draw_rng *r) { return draw_mix(r->key ^ draw_mix(r->count++)); }
 
 float draw_uniform(draw_rng *r, float lo, float hi)
 {
     return lo + (hi - lo) * (float)(draw_bits(r) >> 40) * (1.0f / 16777216.0f);
 }
 
-int draw_chance(draw_rng *r, float p)
-{
-    return draw_uniform(r, 0, 1) < p;
-}
+int draw_chance(draw_rng *r, float p) { return draw_uniform(r, 0, 1) < p; }
 
-int draw_pick(draw_rng *r, int n)
-{
-    return (int)((draw_bits(r) >> 32) * (uint64_t)n >> 32);
-}
+int draw_pick(draw_rng *r, int n) { return (int)((draw_bits(r) >> 32) * (uint64_t)n >> 32); }
 
 static float lattice(uint32_t seed, int x, int y)
 {

@@ -10,7 +10,8 @@
 enum { BLUR_MOST = 12 };
 
 /* One row of a blur: out = sum of w[k] * rows[k], n floats each. */
-static void weigh(float *restrict out, const float *restrict in, ptrdiff_t step, const float *w, int taps, int n)
+static void weigh(float *restrict out, const float *restrict in, ptrdiff_t step, const float *w, int taps,
+                  int n)
 {
     for (int i = 0; i < n; i++)
         out[i] = w[0] * in[i];
@@ -38,7 +39,11 @@ static void blur(draw_canvas *c, float *spare, float sigma)
         const float *row = c->rgb + 3 * (size_t)from * (size_t)n;
         float *out = spare + (size_t)y * (size_t)wide;
         for (int x = 0; x < n + 2 * reach; x++)
-            memcpy(out + 3 * x, row + 3 * (x < reach ? 0 : x - reach >= n ? n - 1 : x - reach), 3 * sizeof *row);
+            memcpy(out + 3 * x,
+                   row + 3 * (x < reach        ? 0
+                              : x - reach >= n ? n - 1
+                                               : x - reach),
+                   3 * sizeof *row);
     }
     for (int y = 0; y < n; y++) { /* down the columns in place: row y is not needed again */
         float *row = spare + (size_t)y * (size_t)wide;
@@ -53,7 +58,8 @@ static void blur(draw_canvas *c, float *spare, float sigma)
 
 static void set_light(draw_canvas *c, draw_rng *r)
 {
-    float a = draw_uniform(r, -3.0f, -0.14f), flat = draw_uniform(r, 0.45f, 0.85f); /* from above, left or right */
+    float a = draw_uniform(r, -3.0f, -0.14f),
+          flat = draw_uniform(r, 0.45f, 0.85f); /* from above, left or right */
     c->lx = flat * cosf(a);
     c->ly = flat * sinf(a);
     c->lz = sqrtf(1 - flat * flat);
@@ -64,18 +70,21 @@ static void set_light(draw_canvas *c, draw_rng *r)
     c->seed = (uint32_t)draw_bits(r);
 }
 
-/* Where the animal goes: scale, turn, mirror and place, so that most of it (and always its head) is in the picture. */
-static draw_frame place(const draw_canvas *c, const draw_animal *a, draw_rng *r, draw_vec *head, float *floor_y)
+/* Where the animal goes: scale, turn, mirror and place, so that most of it (and always its head) is in the
+ * picture. */
+static draw_frame place(const draw_canvas *c, const draw_animal *a, draw_rng *r, draw_vec *head,
+                        float *floor_y)
 {
     draw_vec lo, hi, at;
     draw_animal_extent(a, &lo, &hi, &at);
     float n = (float)c->size, wide = hi.x - lo.x, high = hi.y - lo.y;
-    float k = draw_uniform(r, 0.62f, 1.2f) / fmaxf(wide, high);
+    float k = draw_uniform(r, 0.82f, 1.35f) / fmaxf(wide, high);
     float turn = draw_uniform(r, -1, 1) + draw_uniform(r, -1, 1), mirror = draw_chance(r, 0.5f) ? -1 : 1;
     float stretch = draw_uniform(r, 0.92f, 1.08f), sx = k * stretch * mirror, sy = k / stretch;
     float rx = fmaxf(0, 0.5f - 0.42f * k * wide), ry = fmaxf(0, 0.5f - 0.42f * k * high);
     draw_frame f = { { n, 0, 0, n }, { 0, 0 } };
-    f = draw_frame_at(f, 0.5f + draw_uniform(r, -rx, rx) * 1.0f, 0.5f + draw_uniform(r, -ry, ry), 0.22f * turn, sx, sy);
+    f = draw_frame_at(f, 0.5f + draw_uniform(r, -rx, rx) * 1.0f, 0.5f + draw_uniform(r, -ry, ry),
+                      0.22f * turn, sx, sy);
     draw_vec mid = draw_to_pixels(f, (lo.x + hi.x) / 2, (lo.y + hi.y) / 2), h;
     f.o.x += f.o.x - mid.x;
     f.o.y += f.o.y - mid.y;
@@ -104,8 +113,10 @@ static void ground_shadow(draw_canvas *c, draw_frame f, const draw_animal *a)
 
 static void finish(const draw_canvas *c, draw_rng *r, uint64_t pixel_key, uint8_t *out)
 {
-    float gain = draw_uniform(r, 0.88f, 1.25f), gamma = draw_uniform(r, 0.8f, 1.1f), vignette = draw_uniform(r, 0, 0.3f);
-    float grain = draw_chance(r, 0.4f) ? 0 : draw_uniform(r, 0.005f, 0.05f), colour = draw_uniform(r, 0.2f, 1);
+    float gain = draw_uniform(r, 0.88f, 1.25f), gamma = draw_uniform(r, 0.8f, 1.1f),
+          vignette = draw_uniform(r, 0, 0.3f);
+    float grain = draw_chance(r, 0.5f) ? 0 : draw_uniform(r, 0.005f, 0.045f),
+          colour = draw_uniform(r, 0.2f, 1);
     float tint[3], n = (float)c->size, table[1025];
     for (int ch = 0; ch < 3; ch++)
         tint[ch] = gain * draw_uniform(r, 0.93f, 1.07f);
@@ -113,7 +124,8 @@ static void finish(const draw_canvas *c, draw_rng *r, uint64_t pixel_key, uint8_
         table[i] = powf((float)i / 1024, gamma);
     for (int y = 0; y < c->size; y++)
         for (int x = 0; x < c->size; x++) {
-            float dx = ((float)x + 0.5f) / n - 0.5f, dy = ((float)y + 0.5f) / n - 0.5f, v = 1 - vignette * 2 * (dx * dx + dy * dy);
+            float dx = ((float)x + 0.5f) / n - 0.5f, dy = ((float)y + 0.5f) / n - 0.5f,
+                  v = 1 - vignette * 2 * (dx * dx + dy * dy);
             uint64_t bits = draw_mix(pixel_key + (uint64_t)(y * c->size + x));
             const float *p = c->rgb + 3 * ((size_t)y * (size_t)c->size + (size_t)x);
             float grey = (float)(bits >> 48) / 32768 - 1;
@@ -135,9 +147,12 @@ int draw_picture(uint64_t seed, int split, int cls, uint32_t index, int size, ui
     if (!block)
         return -1;
     draw_canvas c = { .size = size, .rgb = block, .dist = block + 3 * n, .lit = block + 4 * n };
-    draw_rng coat_r = draw_rng_for(id, USE_COAT), scene = draw_rng_for(id, USE_SCENE), object = draw_rng_for(id, USE_OBJECT);
-    draw_rng where = draw_rng_for(id, USE_PLACE), pose = draw_rng_for(id, USE_POSE), body = draw_rng_for(id, USE_BODY);
-    draw_rng light = draw_rng_for(id, USE_LIGHT), front = draw_rng_for(id, USE_FRONT), lens = draw_rng_for(id, USE_LENS);
+    draw_rng coat_r = draw_rng_for(id, USE_COAT), scene = draw_rng_for(id, USE_SCENE),
+             object = draw_rng_for(id, USE_OBJECT);
+    draw_rng where = draw_rng_for(id, USE_PLACE), pose = draw_rng_for(id, USE_POSE),
+             body = draw_rng_for(id, USE_BODY);
+    draw_rng light = draw_rng_for(id, USE_LIGHT), front = draw_rng_for(id, USE_FRONT),
+             lens = draw_rng_for(id, USE_LENS);
     draw_coat coat = draw_coat_new(&coat_r);
     draw_animal animal = draw_animal_new(cls, &pose, &body);
     draw_vec head;
@@ -145,11 +160,11 @@ int draw_picture(uint64_t seed, int split, int cls, uint32_t index, int size, ui
     draw_frame f = place(&c, &animal, &where, &head, &floor_y);
     set_light(&c, &light);
     draw_backdrop(&c, &scene, &object, floor_y);
-    blur(&c, block + 5 * n, draw_uniform(&lens, 0, 1.6f) * pixel); /* depth of field */
+    blur(&c, block + 5 * n, draw_uniform(&lens, 0, 1.8f) * pixel); /* depth of field */
     ground_shadow(&c, f, &animal);
     draw_animal_paint(&c, f, &animal, &coat);
     draw_foreground(&c, &front, head, 1.1f * draw_frame_scale(f) / (float)size);
-    blur(&c, block + 5 * n, (draw_chance(&lens, 0.6f) ? 0.3f : draw_uniform(&lens, 0.3f, 1.1f)) * pixel);
+    blur(&c, block + 5 * n, (draw_chance(&lens, 0.7f) ? 0.3f : draw_uniform(&lens, 0.3f, 0.9f)) * pixel);
     *quality = 80 + draw_pick(&lens, 16);
     finish(&c, &lens, draw_mix(id ^ draw_mix(USE_PIXEL)), rgb);
     free(block);

@@ -1,9 +1,19 @@
-/* Backdrops, the things that stand about, and what stands in front.  Frames here have unit 1 = the side of the picture. */
+/* Backdrops, the things that stand about, and what stands in front.  Frames here have unit 1 = the side of
+ * the picture. */
 #include "draw.h"
 
 #include <math.h>
 
-enum { SCENE_STUDIO, SCENE_MEADOW, SCENE_ROOM, SCENE_KITCHEN, SCENE_BOKEH, SCENE_WALL, SCENE_CLUTTER, SCENES };
+enum {
+    SCENE_STUDIO,
+    SCENE_MEADOW,
+    SCENE_ROOM,
+    SCENE_KITCHEN,
+    SCENE_BOKEH,
+    SCENE_WALL,
+    SCENE_CLUTTER,
+    SCENES
+};
 
 static draw_frame unit_frame(const draw_canvas *c)
 {
@@ -23,10 +33,7 @@ static draw_rgb earth_colour(draw_rng *r)
     return draw_hsv(draw_uniform(r, 0.04f, 0.13f), draw_uniform(r, 0.1f, 0.6f), draw_uniform(r, 0.2f, 0.95f));
 }
 
-static draw_rgb scene_colour(draw_rng *r)
-{
-    return draw_chance(r, 0.4f) ? earth_colour(r) : any_colour(r);
-}
+static draw_rgb scene_colour(draw_rng *r) { return draw_chance(r, 0.4f) ? earth_colour(r) : any_colour(r); }
 
 typedef struct {
     int kind, style;
@@ -49,9 +56,7 @@ static draw_rgb backdrop_at(const backdrop *b, float x, float y)
     switch (b->kind) {
     case SCENE_STUDIO:
     case SCENE_BOKEH:
-    case SCENE_CLUTTER:
-        q = draw_lerp(b->a, b->b, draw_clamp(y + b->slope * 3 * (x - 0.5f), 0, 1));
-        break;
+    case SCENE_CLUTTER: q = draw_lerp(b->a, b->b, draw_clamp(y + b->slope * 3 * (x - 0.5f), 0, 1)); break;
     case SCENE_MEADOW:
         noise = draw_value_noise(b->seed, x * 3, 0.5f) * 0.2f;
         if (!below)
@@ -61,7 +66,8 @@ static draw_rgb backdrop_at(const backdrop *b, float x, float y)
         break;
     case SCENE_ROOM:
         if (!below)
-            q = b->style ? draw_lerp(b->a, b->b, 0.5f * stripe(x * b->freq, 0.08f)) : draw_scale(b->a, 1.05f - 0.2f * y);
+            q = b->style ? draw_lerp(b->a, b->b, 0.5f * stripe(x * b->freq, 0.08f))
+                         : draw_scale(b->a, 1.05f - 0.2f * y);
         else
             q = draw_scale(draw_lerp(b->c, b->d, draw_value_noise(b->seed, x * 4, y * 60)),
                            1 - 0.25f * (stripe((y - h) * 9, 0.06f) < 0.05f));
@@ -77,7 +83,8 @@ static draw_rgb backdrop_at(const backdrop *b, float x, float y)
         break;
     default: /* SCENE_WALL: bricks or planks above, ground below */
         if (!below) {
-            float row = floorf(y * b->freq * 1.6f), u = x * b->freq * (b->style ? 0.8f : 0.1f) + 0.5f * fmodf(row, 2);
+            float row = floorf(y * b->freq * 1.6f),
+                  u = x * b->freq * (b->style ? 0.8f : 0.1f) + 0.5f * fmodf(row, 2);
             float joint = fminf(u - floorf(u), 4 * (y * b->freq * 1.6f - row));
             q = draw_lerp(b->a, b->b, draw_value_noise(b->seed, floorf(u) * 3.7f, row * 5.3f));
             q = draw_scale(q, joint < 0.14f ? 0.75f : 1);
@@ -89,14 +96,27 @@ static draw_rgb backdrop_at(const backdrop *b, float x, float y)
     return draw_scale(q, 1 + b->tex * noise);
 }
 
-static void solid(draw_canvas *c, draw_frame f, const draw_shape *s, draw_rgb colour, float round, float shadow)
+static void solid(draw_canvas *c, draw_frame f, const draw_shape *s, draw_rgb colour, float round,
+                  float shadow)
 {
     draw_paint p = { .flat = colour, .round = round, .line = 0.7f, .shadow = shadow };
     draw_shape_paint(c, f, s, &p);
 }
 
-/* A sofa, a cushion, a pot plant, a lamp, a picture on the wall, a ball, a box, a bowl, a book, a bone-coloured toy ... */
-enum { THING_SOFA, THING_FRAME, THING_PLANT, THING_LAMP, THING_BALL, THING_BOX, THING_BOWL, THING_CONE, THING_PILLOW, THINGS };
+/* A sofa, a cushion, a pot plant, a lamp, a picture on the wall, a ball, a box, a bowl, a book, a bone-
+ * coloured toy ... */
+enum {
+    THING_SOFA,
+    THING_FRAME,
+    THING_PLANT,
+    THING_LAMP,
+    THING_BALL,
+    THING_BOX,
+    THING_BOWL,
+    THING_CONE,
+    THING_PILLOW,
+    THINGS
+};
 
 static void leaves(draw_canvas *c, draw_frame f, draw_rng *r, int n, float length, draw_rgb colour)
 {
@@ -140,7 +160,8 @@ static void thing(draw_canvas *c, draw_frame f, draw_rng *r, int kind)
         solid(c, f, &s, q, 0, 0);
         return;
     case THING_PLANT:
-        leaves(c, draw_frame_at(f, 0, -0.35f, 0, 1, 1), r, 7, 0.75f, draw_hsv(draw_uniform(r, 0.2f, 0.42f), 0.55f, 0.55f));
+        leaves(c, draw_frame_at(f, 0, -0.35f, 0, 1, 1), r, 7, 0.75f,
+               draw_hsv(draw_uniform(r, 0.2f, 0.42f), 0.55f, 0.55f));
         shape_new(&s, 0);
         shape_cone(&s, 0, -0.33f, 0.2f, 0, -0.12f, 0.14f);
         solid(c, f, &s, q, 0.15f, 0.15f);
@@ -176,7 +197,8 @@ static void thing(draw_canvas *c, draw_frame f, draw_rng *r, int kind)
         solid(c, f, &s, draw_scale(other, 0.7f), 0, 0);
         return;
     case THING_CONE: /* a tent, a fir, an ear to the careless */
-        shape_triangle(&s, (draw_vec){ -0.4f, -0.05f }, (draw_vec){ 0.4f, -0.05f }, (draw_vec){ draw_uniform(r, -0.2f, 0.2f), -0.95f }, 0.04f);
+        shape_triangle(&s, (draw_vec){ -0.4f, -0.05f }, (draw_vec){ 0.4f, -0.05f },
+                       (draw_vec){ draw_uniform(r, -0.2f, 0.2f), -0.95f }, 0.04f);
         solid(c, f, &s, q, 0.3f, 0.2f);
         return;
     default: /* THING_PILLOW: hangs like an ear would */
@@ -188,7 +210,8 @@ static void thing(draw_canvas *c, draw_frame f, draw_rng *r, int kind)
 static void things(draw_canvas *c, draw_rng *r, int n, float lo, float hi, float ground)
 {
     for (int i = 0; i < n; i++) {
-        float x = draw_uniform(r, -0.05f, 1.05f), y = ground + draw_uniform(r, lo, hi), k = draw_uniform(r, 0.16f, 0.42f);
+        float x = draw_uniform(r, -0.05f, 1.05f), y = ground + draw_uniform(r, lo, hi),
+              k = draw_uniform(r, 0.16f, 0.42f);
         draw_frame f = draw_frame_at(unit_frame(c), x, y, draw_uniform(r, -0.15f, 0.15f), k, k);
         thing(c, f, r, draw_pick(r, THINGS));
     }
@@ -214,9 +237,12 @@ void draw_backdrop(draw_canvas *c, draw_rng *scene, draw_rng *object, float floo
     b.c = scene_colour(scene);
     b.d = draw_lerp(b.c, scene_colour(scene), draw_uniform(scene, 0.2f, 0.8f));
     if (b.kind == SCENE_MEADOW) {
-        b.a = draw_hsv(draw_uniform(scene, 0.5f, 0.65f), draw_uniform(scene, 0.1f, 0.4f), draw_uniform(scene, 0.75f, 0.98f));
-        b.b = draw_hsv(draw_uniform(scene, 0.5f, 0.65f), draw_uniform(scene, 0.2f, 0.5f), draw_uniform(scene, 0.6f, 0.95f));
-        b.c = draw_hsv(draw_uniform(scene, 0.1f, 0.36f), draw_uniform(scene, 0.3f, 0.6f), draw_uniform(scene, 0.35f, 0.8f));
+        b.a = draw_hsv(draw_uniform(scene, 0.5f, 0.65f), draw_uniform(scene, 0.1f, 0.4f),
+                       draw_uniform(scene, 0.75f, 0.98f));
+        b.b = draw_hsv(draw_uniform(scene, 0.5f, 0.65f), draw_uniform(scene, 0.2f, 0.5f),
+                       draw_uniform(scene, 0.6f, 0.95f));
+        b.c = draw_hsv(draw_uniform(scene, 0.1f, 0.36f), draw_uniform(scene, 0.3f, 0.6f),
+                       draw_uniform(scene, 0.35f, 0.8f));
         b.d = draw_scale(b.c, draw_uniform(scene, 0.6f, 0.9f));
     }
     b.floor = draw_clamp(floor_y - draw_uniform(scene, 0.05f, 0.3f), 0.3f, 0.95f);
@@ -235,10 +261,12 @@ void draw_backdrop(draw_canvas *c, draw_rng *scene, draw_rng *object, float floo
         }
     if (b.kind == SCENE_ROOM && draw_chance(object, 0.6f)) {
         float k = draw_uniform(object, 0.3f, 0.5f);
-        thing(c, draw_frame_at(unit_frame(c), draw_uniform(object, 0.2f, 0.8f), b.floor + 0.06f, 0, k, k), object, THING_SOFA);
+        thing(c, draw_frame_at(unit_frame(c), draw_uniform(object, 0.2f, 0.8f), b.floor + 0.06f, 0, k, k),
+              object, THING_SOFA);
     }
     if (b.kind == SCENE_ROOM && draw_chance(object, 0.6f))
-        thing(c, draw_frame_at(unit_frame(c), draw_uniform(object, 0, 1), 0.35f, 0, 0.3f, 0.3f), object, THING_FRAME);
+        thing(c, draw_frame_at(unit_frame(c), draw_uniform(object, 0, 1), 0.35f, 0, 0.3f, 0.3f), object,
+              THING_FRAME);
     if (b.kind == SCENE_BOKEH)
         discs(c, object, 14);
     else if (b.kind == SCENE_CLUTTER)
@@ -249,10 +277,12 @@ void draw_backdrop(draw_canvas *c, draw_rng *scene, draw_rng *object, float floo
 
 static void grass(draw_canvas *c, draw_rng *r)
 {
-    draw_rgb q = draw_hsv(draw_uniform(r, 0.12f, 0.4f), draw_uniform(r, 0.3f, 0.65f), draw_uniform(r, 0.3f, 0.7f));
+    draw_rgb q =
+        draw_hsv(draw_uniform(r, 0.12f, 0.4f), draw_uniform(r, 0.3f, 0.65f), draw_uniform(r, 0.3f, 0.7f));
     int n = 10 + draw_pick(r, 20);
     for (int i = 0; i < n; i++) {
-        float x = draw_uniform(r, 0, 1), tall = draw_uniform(r, 0.06f, 0.24f), lean = draw_uniform(r, -0.08f, 0.08f);
+        float x = draw_uniform(r, 0, 1), tall = draw_uniform(r, 0.06f, 0.24f),
+              lean = draw_uniform(r, -0.08f, 0.08f);
         draw_shape s;
         shape_new(&s, 0);
         shape_cone(&s, x, 1.02f, 0.014f, x + lean, 1.0f - tall, 0.003f);
@@ -265,7 +295,7 @@ void draw_foreground(draw_canvas *c, draw_rng *r, draw_vec head, float clear)
 {
     if (draw_chance(r, 0.2f))
         grass(c, r);
-    if (!draw_chance(r, 0.35f))
+    if (!draw_chance(r, 0.3f))
         return;
     int n = 1 + draw_pick(r, 2);
     for (int i = 0; i < n; i++) {

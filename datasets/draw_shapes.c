@@ -1,5 +1,5 @@
-/* Shapes as signed distances, and the one function that paints them: coverage, light, outline, fur and cast shadow all
- * come from the distance, so edges are smooth without supersampling. */
+/* Shapes as signed distances, and the one function that paints them: coverage, light, outline, fur and
+ * cast shadow all come from the distance, so edges are smooth without supersampling. */
 #include "draw.h"
 
 #include <math.h>
@@ -21,10 +21,7 @@ draw_vec draw_to_pixels(draw_frame f, float x, float y)
     return (draw_vec){ f.m[0] * x + f.m[1] * y + f.o.x, f.m[2] * x + f.m[3] * y + f.o.y };
 }
 
-float draw_frame_scale(draw_frame f)
-{
-    return sqrtf(fabsf(f.m[0] * f.m[3] - f.m[1] * f.m[2]));
-}
+float draw_frame_scale(draw_frame f) { return sqrtf(fabsf(f.m[0] * f.m[3] - f.m[1] * f.m[2])); }
 
 void shape_new(draw_shape *s, float blend)
 {
@@ -106,7 +103,7 @@ static float poly_distance(const draw_prim *p, float x, float y)
         float t = draw_clamp((wx * ex + wy * ey) / (ex * ex + ey * ey), 0, 1);
         float bx = wx - ex * t, by = wy - ey * t, d = bx * bx + by * by;
         best = d < best ? d : best;
-        int a = y >= p->p[i].y, b = y < p->p[j].y, c = ex * wy > ey * wx;
+        int a = y >= p->p[i].y, b = y<p->p[j].y, c = ex * wy> ey * wx;
         if ((a && b && c) || (!a && !b && !c))
             sign = -sign;
     }
@@ -184,8 +181,8 @@ static int pixel_box(const draw_canvas *c, draw_frame f, const draw_shape *s, fl
     return box[0] < box[2] && box[1] < box[3];
 }
 
-/* Brightness of a surface that bulges out of the picture: the normal lies flat at the edge and turns to the viewer
- * over `depth` pixels. */
+/* Brightness of a surface that bulges out of the picture: the normal lies flat at the edge and turns to
+ * the viewer over `depth` pixels. */
 static float brightness(const draw_canvas *c, const int box[4], int x, int y, float depth)
 {
     const float *d = c->dist + (size_t)y * (size_t)c->size + x;
@@ -225,12 +222,13 @@ static void paint_pixel(draw_canvas *c, const draw_paint *p, const painting *g, 
     }
     float cover = g->soft > 0 ? 1 - draw_step(-g->soft, g->soft, d) : draw_clamp(0.5f - d, 0, 1);
     cover *= p->alpha > 0 ? p->alpha : 1;
-    if (cover <= 0)
+    if (cover <= 0 || (p->marking && c->lit[at] <= 0)) /* markings end where the fur does */
         return;
     float px = (float)x + 0.5f - g->o.x, py = (float)y + 0.5f - g->o.y;
     draw_rgb q = p->flat;
     if (p->coat)
-        q = draw_coat_at(p->coat, p->region, g->inv[0] * px + g->inv[1] * py, g->inv[2] * px + g->inv[3] * py);
+        q = draw_coat_at(p->coat, p->region, g->inv[0] * px + g->inv[1] * py,
+                         g->inv[2] * px + g->inv[3] * py);
     float lit = p->marking ? c->lit[at] : 1;
     if (p->round > 0 && !p->marking)
         lit = brightness(c, g->box, x, y, p->round * g->scale);
@@ -247,14 +245,16 @@ static void paint_pixel(draw_canvas *c, const draw_paint *p, const painting *g, 
 
 enum { BLOCK = 8 };
 
-/* Fills a block of c->dist.  A block wholly outside, or so deep inside that the surface faces the viewer, takes the
- * distance of its middle: most of the picture, most of the time. */
-static void measure_block(draw_canvas *c, const draw_shape *s, const painting *g, int x0, int y0, float margin, float fuzz,
-                          float round)
+/* Fills a block of c->dist.  A block wholly outside, or so deep inside that the surface faces the viewer,
+ * takes the distance of its middle: most of the picture, most of the time. */
+static void measure_block(draw_canvas *c, const draw_shape *s, const painting *g, int x0, int y0,
+                          float margin, float fuzz, float round)
 {
-    int x1 = x0 + BLOCK < g->box[2] ? x0 + BLOCK : g->box[2], y1 = y0 + BLOCK < g->box[3] ? y0 + BLOCK : g->box[3];
+    int x1 = x0 + BLOCK < g->box[2] ? x0 + BLOCK : g->box[2],
+        y1 = y0 + BLOCK < g->box[3] ? y0 + BLOCK : g->box[3];
     float mx = 0.5f * (float)(x0 + x1) - g->o.x, my = 0.5f * (float)(y0 + y1) - g->o.y;
-    float mid = shape_distance(s, g->inv[0] * mx + g->inv[1] * my, g->inv[2] * mx + g->inv[3] * my) * g->scale;
+    float mid =
+        shape_distance(s, g->inv[0] * mx + g->inv[1] * my, g->inv[2] * mx + g->inv[3] * my) * g->scale;
     /* 0.6: the distance to an ellipse is an estimate, and frames may stretch. */
     int far = 0.6f * mid > 0.75f * BLOCK + margin, deep = -0.6f * mid > 0.75f * BLOCK + margin + round;
     for (int y = y0; y < y1; y++)
