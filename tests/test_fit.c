@@ -185,6 +185,28 @@ START_TEST(resumes_bit_for_bit)
 }
 END_TEST
 
+/* Another kernel set gives other bits: allowed, but said. */
+START_TEST(other_machine_is_said)
+{
+    pith_fit_cfg cfg = small;
+    cfg.out = fit_path("other");
+    fit_setup s = fit_begin(1);
+    watch w = { .stop = 1 };
+    ck_assert_int_eq(run(&s, &w, cfg), PITH_ESTOPPED);
+    bool base_only = strcmp(pith_build_info(s.c).cpu, "base") == 0;
+    pith_ctx_free(s.c);
+    setenv("PITH_CPU", "base", 1);
+    s = fit_begin(1);
+    watch v = { 0 };
+    cfg.resume = true;
+    ck_assert_msg(run(&s, &v, cfg) == PITH_OK, "%s", pith_error_text(s.c));
+    ck_assert_int_eq(v.notes, base_only ? 0 : 1);
+    if (!base_only)
+        ck_assert_msg(strstr(v.text, "base") != NULL, "%s", v.text);
+    pith_ctx_free(s.c);
+}
+END_TEST
+
 /* kill -9 at any moment, most often in a save: there is one after every step. */
 START_TEST(survives_kill)
 {
@@ -276,6 +298,7 @@ int main(void)
     suite_test(s, "kill", survives_kill); /* first: before libgomp has threads, which a fork would lose */
     suite_test(s, "learns", learns);
     tcase_add_loop_test(suite_case(s, "resume"), resumes_bit_for_bit, 0, 3);
+    suite_test(s, "other_machine", other_machine_is_said);
     suite_test(s, "threads", threads_do_not_matter);
     suite_test(s, "accumulation", accumulation_is_a_bigger_batch);
     return suite_run("fit", s);

@@ -1,4 +1,4 @@
-/* Trainings that cannot begin, go on or be saved: a clear word, and nothing lost. Evaluation and prediction. */
+/* Trainings that cannot begin, go on or be saved: a clear word, nothing lost. Evaluation and prediction. */
 #include "fit_help.h"
 
 #include <signal.h>
@@ -112,6 +112,9 @@ START_TEST(resume_wants_the_same)
     uint8_t pixels[4 * 20 * 20 * 3] = { 0 };
     const int32_t labels[4] = { 0, 1, 0, 1 };
     pith_data *d = pith_data_pixels(s.c, pixels, labels, 4, 20, 20, NULL, 4, FIT_SIZE);
+    other = cfg;
+    other.opt.lr = 0.1;
+    expect(s.c, pith_fit(s.m, s.d, other), PITH_EINVAL, "'lr' was 0.05 and is 0.1 now");
     expect(s.c, pith_fit(s.m, d, cfg), PITH_EINVAL, "'data' was");
     /* a model is no checkpoint, a broken file is none, another network's is none */
     ck_assert_int_eq(mkdir(fit_path("model"), 0777), 0);

@@ -67,6 +67,25 @@ pith_status pithp_model_fits_data(const pith_model *m, const pith_data *d, const
     return PITH_OK;
 }
 
+/* The same classes in the same order, as far as the model knows them. Other names may still mean the same. */
+static void compare_names(const pith_model *m, const pith_data *d)
+{
+    const char *text = pith_model_meta(m, "classes");
+    json_t *names = text == NULL ? NULL : json_loads(text, 0, NULL);
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *knows = json_string_value(json_array_get(names, i)),
+                   *has = pith_data_class_name(d, (int)i);
+        if (knows == NULL || has == NULL || strcmp(knows, has) == 0)
+            continue;
+        pithp_log(
+            m->ctx, PITH_LOG_WARN,
+            "class %zu is '%.60s' for model '%s', but '%.60s' in these data: the accuracy may mean nothing",
+            i, knows, m->name, has);
+        break;
+    }
+    json_decref(names);
+}
+
 static pith_status need_confusion(pithp_evaluator *e, int classes)
 {
     if (e->classes == classes)
@@ -124,6 +143,7 @@ pith_status pith_evaluate(pith_model *m, pith_data *d, pith_split split, int bat
     pith_status s = pithp_model_fits_data(m, d, "evaluation");
     if (s != PITH_OK)
         return s;
+    compare_names(m, d);
     int64_t n = PITHP_MIN(batch ? batch : 64, pith_data_count(d, split));
     pithp_evaluator *e = pithp_evaluator_get(m, n);
     if (e == NULL)

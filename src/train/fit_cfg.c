@@ -85,7 +85,11 @@ pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *f)
 static void put_real(json_t *o, const char *key, double v)
 {
     char text[40];
-    snprintf(text, sizeof text, "%.17g", v == PITH_ZERO ? 0 : v);
+    if (v == PITH_ZERO)
+        v = 0;
+    snprintf(text, sizeof text, "%.15g", v); /* as short as reads back the same: it is shown in messages */
+    if (strtod(text, NULL) != v)
+        snprintf(text, sizeof text, "%.17g", v);
     json_object_set_new(o, key, json_string(text));
 }
 
