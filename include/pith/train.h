@@ -66,8 +66,8 @@ typedef struct {
 } pith_progress;
 
 /* pith_fit's settings; all zero is the recipe that reaches the README's numbers.
-   epochs 0: 40; batch 0: 64; smoothing 0: 0.1; opt.lr 0: 0.05 x batch x accumulate / 64 (SGD); opt.momentum 0: 0.9 with
-   Nesterov; opt.ema_decay 0: 0.999.
+   epochs 0: 40; batch 0: 64; smoothing 0: 0.1; SGD with opt.lr 0: 0.1 x batch x accumulate / 64, opt.weight_decay 0:
+   1e-4, opt.momentum 0: 0.9 with Nesterov; opt.ema_decay 0: 0.999.
    out      run folder: args.json (written by the caller), log.jsonl, last.pith, best.pith; NULL: nothing is written.
             What an older run left in it is overwritten unless resume is set
    resume   go on from out/last.pith exactly as if never stopped

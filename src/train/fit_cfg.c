@@ -27,7 +27,9 @@ pith_fit_cfg pithp_fit_defaults(pith_fit_cfg cfg, int64_t n_train)
         if (cfg.opt.momentum == 0)
             cfg.opt.nesterov = true;
         if (cfg.opt.lr == 0)
-            cfg.opt.lr = 0.05 * cfg.batch * cfg.accumulate / 64;
+            cfg.opt.lr = 0.1 * cfg.batch * cfg.accumulate / 64;
+        if (cfg.opt.weight_decay == 0)
+            cfg.opt.weight_decay = 1e-4;
     }
     if (cfg.opt.ema_decay == 0)
         cfg.opt.ema_decay = 0.999;
