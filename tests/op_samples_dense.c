@@ -110,8 +110,11 @@ static bool softmax_twin_of(const op_case *k, bool log_of, double *y, double *te
 {
     pith_shape s = op_in_shape(k, 0);
     int64_t n = s.d[s.ndim - 1];
+    double lse = 0;
     for (int64_t i = 0; i < pith_size(k->out); i++) {
-        double x = (double)op_val(k, 0)[i], lse = log_sum_exp(op_val(k, 0) + i / n * n, n);
+        double x = (double)op_val(k, 0)[i];
+        if (i % n == 0)
+            lse = log_sum_exp(op_val(k, 0) + i, n);
         y[i] = log_of ? x - lse : exp(x - lse);
         terms[i] = log_of ? fabs(x) + fabs(lse) : y[i];
     }

@@ -107,9 +107,12 @@ END_TEST
 
 int main(void)
 {
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .threads = 1 }); /* holds the BLAS library open */
     Suite *s = suite_create("ops_grad");
     TCase *t = suite_case(s, "gradients");
     tcase_add_loop_test(t, gradients, 0, op_samples_n);
     tcase_add_loop_test(t, gradients_unfused, 0, op_samples_n);
-    return suite_run("ops_grad", s);
+    int status = suite_run("ops_grad", s);
+    pith_ctx_free(c);
+    return status;
 }
