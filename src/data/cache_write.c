@@ -5,7 +5,7 @@
 #include "data/pack.h"
 #include <string.h>
 
-enum { CHUNK = 256, MAX_THREADS = 64 };
+enum { MAX_THREADS = 64, MAX_CHUNK = 256, CHUNK_BYTES = 64 << 20 };
 
 /* One file of the chunk at work. */
 typedef struct {
@@ -24,7 +24,8 @@ typedef struct {
     size_t room; /* bytes of a slot's pixels */
     pithp_work work[MAX_THREADS];
     pthread_mutex_t lock;
-    slot *slots; /* [CHUNK] */
+    slot *slots; /* [chunk] */
+    size_t chunk; /* files decoded at a time: some for every thread, within CHUNK_BYTES where that is possible */
     uint8_t *pixels;
     size_t first; /* file of slot 0 */
 
@@ -124,8 +125,8 @@ static pith_status write_all(builder *b)
     static const pithp_pack_head nothing;
     pith_status status = pithp_save_write(b->c, &b->save, &nothing, sizeof nothing);
     b->offset = sizeof nothing;
-    for (b->first = 0; b->first < b->scan->n && !status; b->first += CHUNK) {
-        size_t n = PITHP_MIN(b->scan->n - b->first, (size_t)CHUNK);
+    for (b->first = 0; b->first < b->scan->n && !status; b->first += b->chunk) {
+        size_t n = PITHP_MIN(b->scan->n - b->first, b->chunk);
         pithp_parallel(b->threads, (int64_t)n, decode_one, b);
         for (int t = 0; t < b->threads && !status; t++)
             if (b->work[t].failed)
@@ -206,11 +207,13 @@ static void release(builder *b)
 static pith_status prepare(builder *b)
 {
     b->room = (size_t)b->store * (size_t)b->store * 2 * 3;
-    b->slots = PITHP_NEW_N(b->c, slot, CHUNK);
-    b->pixels = pithp_alloc(b->c, CHUNK, b->room);
+    b->chunk = PITHP_MIN(CHUNK_BYTES / b->room, (size_t)MAX_CHUNK);
+    b->chunk = PITHP_MAX(b->chunk, 4 * (size_t)b->threads);
+    b->slots = PITHP_NEW_N(b->c, slot, b->chunk);
+    b->pixels = pithp_alloc(b->c, b->chunk, b->room);
     if (!b->slots || !b->pixels)
         return PITH_ENOMEM;
-    for (size_t i = 0; i < CHUNK; i++)
+    for (size_t i = 0; i < b->chunk; i++)
         b->slots[i].pixels = b->pixels + i * b->room;
     for (int t = 0; t < b->threads; t++)
         b->work[t] = (pithp_work){ .c = b->c, .lock = &b->lock };

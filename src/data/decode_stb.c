@@ -47,6 +47,38 @@ static bool claimed(const uint8_t *p, size_t n, pithp_format f, int64_t *width, 
     }
 }
 
+/* stb fills what is missing of a BMP or a GIF in silence, so we look first whether all of it is there. */
+static bool whole_bmp(const uint8_t *p, size_t n, int64_t width, int64_t height)
+{
+    bool os2 = small(p + 14) == 12;
+    uint32_t bits = os2 ? 0 : n >= 34 ? p[28] | (uint32_t)p[29] << 8 : 0, packing = n >= 34 && !os2 ? small(p + 30) : 0;
+    if (!bits || bits > 64 || (packing != 0 && packing != 3))
+        return true; /* stb has its own word on these */
+    int64_t row = (width * bits + 31) / 32 * 4;
+    return (int64_t)n - (int64_t)small(p + 10) >= row * height;
+}
+
+/* Behind the sub-blocks that begin at `at`, or 0 when they have no end. */
+static size_t skip_blocks(const uint8_t *p, size_t n, size_t at)
+{
+    while (at < n && p[at])
+        at += 1 + (size_t)p[at];
+    return at < n ? at + 1 : 0;
+}
+
+static size_t table_bytes(uint8_t flags) { return flags & 0x80 ? 3 * ((size_t)2 << (flags & 7)) : 0; }
+
+static bool whole_gif(const uint8_t *p, size_t n)
+{
+    size_t at = n > 13 ? 13 + table_bytes(p[10]) : n;
+    while (at && at < n) {
+        if (p[at] == 0x2C) /* the first frame: position, size, its own table, code size, data */
+            return n - at > 11 && skip_blocks(p, n, at + 11 + table_bytes(p[at + 9])) > 0;
+        at = p[at] == 0x21 ? skip_blocks(p, n, at + 2) : 0;
+    }
+    return false;
+}
+
 /* stb holds the inflated rows and the result at once, and a palette or a tRNS chunk makes channels of its own. */
 static const char *check_memory(pithp_work *w, int width, int height, bool deep)
 {
@@ -77,6 +109,8 @@ const char *pithp_decode_stb(pithp_work *w, const uint8_t *p, size_t n, pithp_fo
     const char *reason = pithp_check_area(w, cw, ch, max_pixels);
     if (reason)
         return reason;
+    if ((f == PITHP_BMP && !whole_bmp(p, n, cw, ch)) || (f == PITHP_GIF && !whole_gif(p, n)))
+        return pithp_reason(w, "truncated %s", format_name[f]);
     if (!pithp_stb_info(p, n, &width, &height, &channels, &deep))
         return bad_format(w, f);
     reason = pithp_check_area(w, width, height, max_pixels);
