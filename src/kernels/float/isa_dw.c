@@ -39,19 +39,27 @@ static ALWAYS void pixels(const window *t, int64_t q, int64_t j, int S, int ST, 
     for (int i = 0; i < QB; i++) vstore_m(out + i * t->c, acc[i], n);
 }
 
-static ALWAYS void inner(const window *t, int64_t lo, int64_t hi, int64_t j, int S, int ST, int n)
+/* All channels of QB pixels before the next pixels: so memory is read about in order. */
+static ALWAYS void across(const window *t, int64_t q, int S, int ST, int QB)
+{
+#define BODY(n) pixels(t, q, j, S, ST, QB, n);
+    VEC_FOR(j, t->c, BODY);
+#undef BODY
+}
+
+static ALWAYS void inner(const window *t, int64_t lo, int64_t hi, int S, int ST)
 {
     int64_t q = lo;
-    for (; q + 8 <= hi; q += 8) pixels(t, q, j, S, ST, 8, n);
+    for (; q + 8 <= hi; q += 8) across(t, q, S, ST, 8);
     if (q + 4 <= hi) {
-        pixels(t, q, j, S, ST, 4, n);
+        across(t, q, S, ST, 4);
         q += 4;
     }
     if (q + 2 <= hi) {
-        pixels(t, q, j, S, ST, 2, n);
+        across(t, q, S, ST, 2);
         q += 2;
     }
-    if (q < hi) pixels(t, q, j, S, ST, 1, n);
+    if (q < hi) across(t, q, S, ST, 1);
 }
 
 /* NV vectors of channels of one output pixel, taps s0 <= s < s1 of each row. */
@@ -79,14 +87,6 @@ static void pixel(const window *t, int64_t q)
     if (j < t->c) pixel_vecs(t, q, s0, s1, j, 1, (int)(t->c - j));
 }
 
-#define INNER(S, ST, j, n) inner(t, lo, hi, j, S, ST, n)
-#define INNER_ALL(S, ST)                                                     \
-    {                                                                        \
-        int64_t j = 0;                                                       \
-        for (; j + LANES <= t->c; j += LANES) INNER(S, ST, j, LANES);        \
-        if (j < t->c) INNER(S, ST, j, (int)(t->c - j));                      \
-    }
-
 static void slide(const window *t)
 {
     bool fast = (t->s == 3 || t->s == 5) && (t->stride == 1 || t->stride == 2) && t->dil == 1;
@@ -97,13 +97,13 @@ static void slide(const window *t)
     for (int64_t q = hi; q < t->q; q++) pixel(t, q);
     if (lo >= hi) return;
     if (t->s == 3 && t->stride == 1)
-        INNER_ALL(3, 1)
+        inner(t, lo, hi, 3, 1);
     else if (t->s == 3)
-        INNER_ALL(3, 2)
+        inner(t, lo, hi, 3, 2);
     else if (t->stride == 1)
-        INNER_ALL(5, 1)
+        inner(t, lo, hi, 5, 1);
     else
-        INNER_ALL(5, 2)
+        inner(t, lo, hi, 5, 2);
 }
 
 void KERN(dw_row)(const pithp_conv *g, const pith_real *x, const pith_real *w, int64_t orow, pith_real *y)

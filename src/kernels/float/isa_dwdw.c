@@ -15,28 +15,28 @@ typedef struct {
     const pith_real *dy;
     pith_real *dw; /* of the first tap row */
     int64_t width, c, pad, q;
+    int64_t lo, hi; /* output pixels whose taps all lie inside */
 } strip;
 
-/* RB tap rows at once; S taps, stride ST; one vector of channels. */
-static ALWAYS void strip_vec(const strip *t, int64_t lo, int64_t hi, int64_t j, int RB, int S, int ST, int n)
+/* RB tap rows at once, S taps, stride ST; one vector of channels of the output pixels from..to. */
+static ALWAYS void strip_vec(const strip *t, int64_t from, int64_t to, int64_t j, int RB, int S, int ST, int n)
 {
     vec acc[25];
     const pith_real *x0 = t->x + j, *dy = t->dy + j;
     pith_real *dw = t->dw + j;
+    const int64_t lo = PITHP_MAX(from, t->lo), hi = PITHP_MIN(to, t->hi);
     for (int i = 0; i < RB * S; i++) acc[i] = vload_m(dw + i * t->c, n);
-    for (int64_t q = 0; q < t->q; q++) {
-        if (q == lo && lo < hi) { /* all taps inside */
-            for (; q < hi; q++) {
-                const pith_real *x = x0 + (q * ST - t->pad) * t->c;
-                vec g = vload_m(dy + q * t->c, n);
+    for (int64_t q = from; q < to; q++) {
+        for (; q >= lo && q < hi; q++) { /* all taps inside */
+            const pith_real *x = x0 + (q * ST - t->pad) * t->c;
+            vec g = vload_m(dy + q * t->c, n);
 #pragma GCC unroll 5
-                for (int r = 0; r < RB; r++)
+            for (int r = 0; r < RB; r++)
 #pragma GCC unroll 5
-                    for (int s = 0; s < S; s++)
-                        acc[r * S + s] = vfma(vload_m(x + r * t->row + s * t->c, n), g, acc[r * S + s]);
-            }
-            if (q >= t->q) break;
+                for (int s = 0; s < S; s++)
+                    acc[r * S + s] = vfma(vload_m(x + r * t->row + s * t->c, n), g, acc[r * S + s]);
         }
+        if (q >= to) break;
         vec g = vload_m(dy + q * t->c, n);
 #pragma GCC unroll 5
         for (int s = 0; s < S; s++) {
@@ -50,11 +50,18 @@ static ALWAYS void strip_vec(const strip *t, int64_t lo, int64_t hi, int64_t j, 
     for (int i = 0; i < RB * S; i++) vstore_m(dw + i * t->c, acc[i], n);
 }
 
-static ALWAYS void strip_rows(const strip *t, int64_t lo, int64_t hi, int RB, int S, int ST)
+/* All channels of some pixels before the next pixels: so memory is read about in order. */
+#define PIXELS 12
+
+static ALWAYS void strip_rows(const strip *t, int RB, int S, int ST)
 {
-    int64_t j = 0;
-    for (; j + LANES <= t->c; j += LANES) strip_vec(t, lo, hi, j, RB, S, ST, LANES);
-    if (j < t->c) strip_vec(t, lo, hi, j, RB, S, ST, (int)(t->c - j));
+    int64_t step = t->c > LANES ? PIXELS : t->q;
+    for (int64_t q = 0; q < t->q; q += step) {
+        int64_t to = PITHP_MIN(t->q, q + step);
+#define BODY(n) strip_vec(t, q, to, j, RB, S, ST, n);
+        VEC_FOR(j, t->c, BODY);
+#undef BODY
+    }
 }
 
 static ALWAYS int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
@@ -64,13 +71,14 @@ static ALWAYS int64_t clamp(int64_t v, int64_t lo, int64_t hi) { return v < lo ?
 /* Tap rows r0..r1, RB at a time while they last, then one by one. */
 static ALWAYS void strips(strip t, int64_t rows, int RB, int S, int ST)
 {
-    int64_t lo = clamp(ceil_div(t.pad, ST), 0, t.q), hi = clamp(floor_div(t.width - S + t.pad, ST) + 1, lo, t.q);
+    t.lo = clamp(ceil_div(t.pad, ST), 0, t.q);
+    t.hi = clamp(floor_div(t.width - S + t.pad, ST) + 1, t.lo, t.q);
     while (rows > 0) {
         int64_t take = rows >= RB ? RB : 1;
         if (take == RB)
-            strip_rows(&t, lo, hi, RB, S, ST);
+            strip_rows(&t, RB, S, ST);
         else
-            strip_rows(&t, lo, hi, 1, S, ST);
+            strip_rows(&t, 1, S, ST);
         rows -= take;
         t.x += take * t.row;
         t.dw += take * S * t.c;
