@@ -148,3 +148,11 @@ const char *op_text(const op_case *k)
         snprintf(text + n, sizeof text - n, " error: %s", pith_error_text(k->c));
     return text;
 }
+
+bool op_in_plan(const pith_plan *p, const pith_op *op)
+{
+    for (int i = 0; i < p->n_steps; i++)
+        if (p->steps[i].op == op)
+            return true;
+    return false;
+}

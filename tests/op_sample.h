@@ -88,5 +88,6 @@ bool op_open(op_case *k, const op_sample *s, int index, op_open_cfg cfg);
 void op_close(op_case *k);
 const char *op_text(const op_case *k); /* "conv2d case 3 (via result): f32 [..] ..." */
 int op_case_count(const op_sample *s);
+bool op_in_plan(const pith_plan *p, const pith_op *op);
 
 #endif

@@ -128,18 +128,16 @@ static void plain_tile(void *arg, int64_t tile, int thread)
 {
     (void)thread;
     const plain *p = arg;
-    pith_real room[PITHP_TERMS], sign = p->sign;
+    pith_real room[PITHP_TERMS];
     int64_t from = tile * PITHP_NEST_TILE, to = PITHP_MIN(from + PITHP_NEST_TILE, pithp_nest_count(p->nest));
     for (pithp_walk r = pithp_walk_at(p->nest, from, to); r.n; pithp_walk_next(&r)) {
         r.n = PITHP_MIN(r.n, PITHP_TERMS);
         const pith_real *v = term(p->t, p->nest, r.idx, r.at, r.n, room);
         pith_real *dx = p->dx + r.at;
         if (p->add)
-            for (int64_t j = 0; j < r.n; j++)
-                dx[j] += sign * v[j];
+            p->t->env->k->axpy(p->sign, v, r.n, dx);
         else
-            for (int64_t j = 0; j < r.n; j++)
-                dx[j] = sign * v[j];
+            p->t->env->k->unary(PITHP_U_SCALE, v, r.n, p->sign, 0, dx);
     }
 }
 

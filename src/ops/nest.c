@@ -91,14 +91,20 @@ static void move_one(const pithp_move *m, const pith_real *src, int64_t ss, pith
                      int64_t n)
 {
     pith_real f = m->factor;
-    if (m->add)
+    if (ss == 1 && ds == 1) {
+        if (m->add)
+            m->kern->axpy(f, src, n, dst);
+        else if (f == 1)
+            memcpy(dst, src, (size_t)n * sizeof *dst);
+        else
+            m->kern->unary(PITHP_U_SCALE, src, n, f, 0, dst);
+    } else if (m->add) {
         for (int64_t j = 0; j < n; j++)
             dst[j * ds] += f * src[j * ss];
-    else if (ss == 1 && ds == 1 && f == 1)
-        memcpy(dst, src, (size_t)n * sizeof *dst);
-    else
+    } else {
         for (int64_t j = 0; j < n; j++)
             dst[j * ds] = f * src[j * ss];
+    }
 }
 
 static void move_tile(void *arg, int64_t tile, int thread)
@@ -115,6 +121,7 @@ static void move_tile(void *arg, int64_t tile, int thread)
 void pithp_move_run(const pith_call *k, pithp_move *m)
 {
     pithp_nest_merge(&m->nest);
+    m->kern = ((const pithp_env *)k->env)->k;
     int64_t count = pithp_nest_count(&m->nest);
     pith_op_parallel(k, (count + PITHP_NEST_TILE - 1) / PITHP_NEST_TILE, move_tile, m);
 }

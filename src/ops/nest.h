@@ -6,7 +6,7 @@
 #ifndef PITHP_NEST_H
 #define PITHP_NEST_H
 
-#include "base/base.h"
+#include "kernels/float/kernels.h"
 #include <pith/op.h>
 
 #define PITHP_NEST_TILE 8192 /* elements that one thread takes at a time */
@@ -49,6 +49,7 @@ typedef struct {
     pith_real *dst;
     pith_real factor;
     bool add;
+    const pithp_kern *kern; /* pithp_move_run's */
 } pithp_move;
 
 void pithp_move_run(const pith_call *k, pithp_move *m);

@@ -55,7 +55,8 @@ size_t pithp_reduce_scratch(const pithp_nest *nest, int set)
 {
     int outer;
     int64_t results, slots = slots_of(nest, set, &results, &outer);
-    return slots > 1 ? (size_t)(slots * results) * sizeof(double) : 0;
+    /* as for the most slots: which dimension is the outermost, and how long, depends on what was merged */
+    return slots > 1 ? (size_t)(PITHP_SLOTS * results) * sizeof(double) : 0;
 }
 
 static sizes sizes_of(const pithp_reduce *r)
