@@ -69,19 +69,54 @@ static void line_of(const pithp_conv *g, const pith_real *from, int64_t cg, int6
     zero(col + s1 * cg, (g->s - s1) * cg);
 }
 
+/* One tap row of `count` pixels side by side, all taps inside: `gap` reals from window to window, `step` in col. */
+static void lines_inside(const pith_real *from, int64_t gap, int64_t count, int64_t n, pith_real *col, int64_t step)
+{
+    if (n >= 8 && n <= 16)
+        for (int64_t i = 0; i < count; i++, from += gap, col += step) {
+            memcpy(col, from, 8 * sizeof *col);
+            memcpy(col + n - 8, from + n - 8, 8 * sizeof *col);
+        }
+    else
+        for (int64_t i = 0; i < count; i++, from += gap, col += step) copy(col, from, n);
+}
+
+/* `count` pixels of one output row, beginning where w stands. */
+static void run_of(const pithp_conv *g, const pith_real *x, const walk *w, int64_t count, int64_t group, pith_real *col)
+{
+    int64_t cg = g->c / g->groups, line = g->s * cg, step = g->r * line, lo = 0, hi = 0, s0, s1;
+    if (g->dil_w == 1 && cg == g->c) { /* pixels lo..hi see no border */
+        lo = w->left >= 0 ? 0 : pithp_i64min(count, pithp_ceil_div(-w->left, g->stride_w));
+        int64_t room = g->w - g->s - w->left;
+        hi = room < 0 ? lo : pithp_i64max(lo, pithp_i64min(count, room / g->stride_w + 1));
+    }
+    for (int64_t r = 0; r < g->r; r++, col += line) {
+        int64_t row = w->top + r * g->dil_h;
+        const pith_real *from = x + ((w->n * g->h + row) * g->w + w->left) * g->c + group * cg;
+        for (int64_t i = 0; i < count; i++) {
+            inside(g, w->left + i * g->stride_w, &s0, &s1);
+            if (row < 0 || row >= g->h || s0 >= s1) {
+                zero(col + i * step, line);
+            } else if (i == lo && lo < hi) {
+                lines_inside(from + i * g->stride_w * g->c, g->stride_w * g->c, hi - lo, line, col + i * step, step);
+                i = hi - 1;
+            } else {
+                line_of(g, from + i * g->stride_w * g->c, cg, s0, s1, col + i * step);
+            }
+        }
+    }
+}
+
 void pithp_im2col(const pithp_conv *g, const pith_real *x, int64_t group, int64_t first, int64_t rows, pith_real *col)
 {
-    int64_t cg = g->c / g->groups, line = g->s * cg, s0, s1;
-    walk w = walk_at(g, first);
-    for (int64_t i = 0; i < rows; i++, walk_on(g, &w)) {
-        inside(g, w.left, &s0, &s1);
-        for (int64_t r = 0; r < g->r; r++, col += line) {
-            int64_t row = w.top + r * g->dil_h;
-            if (row < 0 || row >= g->h || s0 >= s1)
-                zero(col, line);
-            else
-                line_of(g, x + ((w.n * g->h + row) * g->w + w.left) * g->c + group * cg, cg, s0, s1, col);
-        }
+    int64_t taps = g->r * g->s * (g->c / g->groups);
+    while (rows > 0) {
+        walk w = walk_at(g, first);
+        int64_t count = pithp_i64min(rows, g->q - w.q);
+        run_of(g, x, &w, count, group, col);
+        first += count;
+        rows -= count;
+        col += count * taps;
     }
 }
 
