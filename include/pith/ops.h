@@ -113,9 +113,10 @@ PITH_API pith_tensor *pith_dropout(pith_tensor *x, double p);
 PITH_API pith_tensor *pith_softmax(pith_tensor *x);
 PITH_API pith_tensor *pith_log_softmax(pith_tensor *x);
 
-/* Mean over the samples of the cross-entropy between softmax(logits) [N,K] and target: class indices (int32 [N]; a
-   negative index leaves the sample out) or probabilities (float32 [N,K]). smoothing s mixes the target with the
-   uniform distribution: (1-s) target + s/K (Szegedy et al. 2016). gradient: logits (and soft targets: none). */
+/* Mean over the samples of the cross-entropy between softmax(logits) [N,K] and target: class indices (int32 [N]; an
+   index that is no class, such as -1, leaves the sample out; with none left the loss is 0) or probabilities (float32
+   [N,K]). smoothing s mixes the target with the uniform distribution: (1-s) target + s/K (Szegedy et al. 2016).
+   gradient: logits (and soft targets: none). */
 typedef struct {
     double smoothing;
 } pith_cross_entropy_cfg;
