@@ -1,0 +1,56 @@
+#!/bin/sh
+# Comparisons with readers and engines that nobody here wrote, in a virtual environment of its own.
+# usage: tests/interop/run.sh BUILD-DIR [VENV]   Ends with "N passed, N failed, N skipped".
+# The safetensors package reads our files always; PyTorch repeats a training step where it can be imported (it is large and
+# is installed only with INTEROP_TORCH=1).
+set -u
+build=${1:?usage: run.sh BUILD-DIR [VENV]}
+here=$(cd "$(dirname "$0")" && pwd)
+venv=${2:-$build/interop-venv}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0 skipped=0
+
+if [ ! -x "$venv/bin/python" ] && ! python3 -m venv "$venv" >"$work/log" 2>&1; then
+    echo "interop: skipped: python3 -m venv does not work here (python3-venv)"
+    echo "0 passed, 0 failed, 1 skipped"
+    exit 0
+fi
+packages="numpy safetensors"
+[ "${INTEROP_TORCH:-0}" = 1 ] && packages="$packages torch"
+# shellcheck disable=SC2086 # packages are words
+if ! "$venv/bin/python" -c "import numpy, safetensors" 2>/dev/null || [ "${INTEROP_TORCH:-0}" = 1 ]; then
+    if ! "$venv/bin/pip" install -q $packages >"$work/log" 2>&1; then
+        echo "interop: skipped: packages cannot be installed: $(tail -n 1 "$work/log")"
+        echo "0 passed, 0 failed, 1 skipped"
+        exit 0
+    fi
+fi
+
+check() { # NAME COMMAND...
+    name=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then
+        passed=$((passed + 1)); echo "ok       $name"
+    else
+        failed=$((failed + 1)); echo "FAILED   $name"; sed 's/^/         /' "$work/log" | tail -n 20
+    fi
+}
+
+torch=no
+"$venv/bin/python" -c "import torch" 2>/dev/null && torch=yes
+for net in "efnet-nano 96 8" "efnet-nano 61 5" "lenet 28 8"; do
+    # shellcheck disable=SC2086 # name, image size, batch
+    set -- $net
+    dir=$work/$1-$2
+    mkdir "$dir"
+    check "$1 at $2: a step written out" "$build/tests/interop/dump_step" "$1" "$2" "$3" "$dir"
+    check "$1 at $2: the safetensors package reads the model" "$venv/bin/python" "$here/check_file.py" "$dir/model.pith"
+    if [ $torch = yes ]; then
+        check "$1 at $2: PyTorch gets the same loss, logits and gradients" "$venv/bin/python" "$here/check_step.py" "$dir"
+    else
+        skipped=$((skipped + 1)); echo "skipped  $1 at $2: PyTorch is not installed (INTEROP_TORCH=1 installs it)"
+    fi
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
