@@ -308,6 +308,70 @@ START_TEST(weights_only)
 }
 END_TEST
 
+/* A model that came out of a damaged file: planned, and run where memory allows. Results do not matter, crashes do. */
+static void try_running(pith_model *m)
+{
+    pith_tensor *out = pith_model_output(m);
+    pith_plan *p = pith_plan_new(&out, 1, (pith_plan_cfg){ .batch = 2 });
+    if (p)
+        pith_plan_forward(p, 0, 0);
+    pith_plan_free(p);
+}
+
+/* Every number of the header, in offsets, shapes and attributes, becomes each of these once: nothing but a model or a
+   reason comes of it. */
+START_TEST(absurd_numbers)
+{
+    static const char *const absurd[] = { "0",
+                                          "-1",
+                                          "1",
+                                          "3",
+                                          "2147483647",
+                                          "-2147483648",
+                                          "2147483648",
+                                          "65536",
+                                          "1099511627776",
+                                          "9223372036854775807",
+                                          "-9223372036854775808",
+                                          "1e300" };
+    size_t n, size, header, loaded = 0, tried = 0;
+    pith_model *a = sample();
+    ck_assert_int_eq(pith_model_save(a, in_dir("numbers.pith"), false), PITH_OK);
+    pith_model_free(a);
+    uint8_t *p = slurp(in_dir("numbers.pith"), &n);
+    header = header_of(p);
+    char *text = malloc(header + 40);
+    for (const char *at = (char *)p + 8, *end = at + header; at < end;) {
+        size_t length = strspn(at, "0123456789");
+        bool number = length && strchr("[,:-", at[-1]);
+        for (size_t i = 0; number && i < PITHP_LEN(absurd); i++) {
+            int used = sprintf(text, "%.*s%s", (int)(at - (char *)p - 8), (char *)p + 8, absurd[i]);
+            memcpy(text + used, at + length, (size_t)(end - at) - length);
+            uint8_t *q = make_file(text, (size_t)used + (size_t)(end - at) - length, n - 8 - header, &size);
+            pithp_st_file f;
+            pith_model *m = pithp_st_open_memory(ctx, &f, "mem", q, size) ? NULL : pithp_model_get(&f);
+            tried++;
+            loaded += m != NULL;
+            if (!m != (pith_ctx_status(ctx) == PITH_EFORMAT))
+                ck_abort_msg("%.60s: %s", absurd[i], pith_error_text(ctx));
+            pith_ctx_clear(ctx);
+            if (m)
+                try_running(m);
+            pith_ctx_clear(ctx);
+            pith_model_free(m);
+            pithp_st_close(&f);
+            free(q);
+        }
+        at += length ? length : 1;
+    }
+    ck_assert_uint_gt(tried, 1000);
+    ck_assert_uint_gt(loaded, 10);
+    ck_assert_uint_eq(pith_ctx_memory(ctx, NULL), at_rest);
+    free(text);
+    free(p);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("file");
@@ -321,5 +385,6 @@ int main(void)
     tcase_add_test(t, own_refused);
     tcase_add_test(t, save_refuses);
     tcase_add_test(t, weights_only);
+    tcase_add_test(t, absurd_numbers);
     return suite_run("file", s);
 }

@@ -1,6 +1,6 @@
-/* Any bytes as a model file: opened, every tensor looked at, the graph rebuilt, saved parts compared. The first byte
-   chooses: 0 the whole input is a file; else it is the graph's JSON (of a file that brings it a tensor "w" [2,3] and
-   "v" [4]), so that the fuzzer need not learn the container before it reaches the graph. */
+/* Any bytes as a model file: opened, every tensor looked at, the graph rebuilt and saved again. So that the fuzzer need not
+   learn the outer layers first, the first byte chooses: 'g', the rest is the graph's JSON, of a file that brings some
+   tensors; 'h', the rest is a header, with 224 bytes of data after it; else the rest is the file. */
 #include "file/model_file.h"
 #include <stdlib.h>
 #include <string.h>
@@ -43,14 +43,20 @@ static void use(pith_ctx *c, const void *p, size_t n)
     (void)*(volatile unsigned *)&sum;
 }
 
-/* A container around a graph. The text is escaped as JSON needs it, byte by byte. */
-static uint8_t *wrap(const uint8_t *graph, size_t n, size_t *size)
+#define DATA 224
+static const char *const tensors = "\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},"
+                                   "\"v\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[16,32]},"
+                                   "\"k\":{\"dtype\":\"F32\",\"shape\":[2,3,3,1],\"data_offsets\":[32,104]},"
+                                   "\"d\":{\"dtype\":\"F32\",\"shape\":[1,3,3,2],\"data_offsets\":[104,176]},"
+                                   "\"c0\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[176,184]},"
+                                   "\"c1\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[184,192]},"
+                                   "\"c2\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[192,196]},"
+                                   "\"c3\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[196,200]},"
+                                   "\"e\":{\"dtype\":\"F64\",\"shape\":[3],\"data_offsets\":[200,224]}}";
+
+/* A graph as a string of a header: escaped as JSON needs it, byte by byte. */
+static char *escape(char *at, const uint8_t *graph, size_t n)
 {
-    const char *rest = "\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
-                       "\"v\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[24,40]}}";
-    uint8_t *p = calloc(1, 8 + 40 + 6 * n + 200 + 40);
-    char *at = (char *)p + 8;
-    at += sprintf(at, "{\"__metadata__\":{\"pith.graph\":\"");
     for (size_t i = 0; i < n; i++)
         if (graph[i] == '"' || graph[i] == '\\')
             *at++ = '\\', *at++ = (char)graph[i];
@@ -58,28 +64,48 @@ static uint8_t *wrap(const uint8_t *graph, size_t n, size_t *size)
             at += sprintf(at, "\\u%04x", graph[i] ? graph[i] : 32);
         else
             *at++ = (char)graph[i];
-    at += sprintf(at, "%s", rest);
-    uint64_t header = (uint64_t)((uint8_t *)at - p - 8);
+    return at;
+}
+
+/* The file that an input stands for, of its exact size. */
+static uint8_t *make(const uint8_t *data, size_t n, size_t *size)
+{
+    uint8_t *p = calloc(1, 8 + 40 + 6 * n + strlen(tensors) + 1 + DATA);
+    char *at = (char *)p + 8;
+    if (data[0] == 'g') {
+        at += sprintf(at, "{\"__metadata__\":{\"pith.graph\":\"");
+        at = escape(at, data + 1, n - 1);
+        at += sprintf(at, "%s", tensors);
+    } else if (data[0] == 'h') {
+        memcpy(at, data + 1, n - 1);
+        at += n - 1;
+    } else {
+        memcpy(p, data + 1, n - 1);
+        *size = n - 1;
+        return realloc(p, n);
+    }
+    uint64_t header = (uint64_t)(at - (char *)p - 8);
     memcpy(p, &header, 8);
-    *size = 8 + header + 40;
-    return p;
+    memset(at, 1, DATA);
+    *size = 8 + header + DATA;
+    return realloc(p, *size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static pith_ctx *c; /* making one costs more than a run */
+    if (!c && !(c = pith_ctx_new((pith_ctx_cfg){ .threads = 1 })))
+        abort();
     if (!size)
         return 0;
-    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .threads = 1 });
-    if (!c)
-        return 0;
-    size_t n = size - 1, before = pith_ctx_memory(c, NULL);
-    uint8_t *p = data[0] ? wrap(data + 1, n, &n) : malloc(n + !n);
-    if (!data[0] && n)
-        memcpy(p, data + 1, n);
+    size_t n, before = pith_ctx_memory(c, NULL);
+    uint8_t *p = make(data, size, &n);
     use(c, p, n);
+    if (getenv("FUZZ_SAY")) /* what a file of the corpus comes to */
+        fprintf(stderr, "%s\n", pith_ctx_status(c) ? pith_error_text(c) : "loaded");
+    pith_ctx_clear(c);
     if (pith_ctx_memory(c, NULL) != before)
         abort();
     free(p);
-    pith_ctx_free(c);
     return 0;
 }
