@@ -11,7 +11,7 @@ draw_animal draw_animal_new(int cls, draw_rng *pose, draw_rng *body)
                                    POSE_SIT_SIDE, POSE_SIT_SIDE, POSE_SIT_SIDE, POSE_STAND, POSE_STAND,
                                    POSE_STAND,    POSE_STAND,    POSE_LIE,      POSE_LIE,   POSE_LIE };
     draw_animal a = { .dog = cls == DRAW_DOG, .pose = poses[draw_pick(pose, 20)] };
-    a.profile = a.pose == POSE_SIT ? 0 : draw_chance(pose, a.pose == POSE_FACE ? 0.25f : 0.5f);
+    a.profile = a.pose == POSE_SIT ? 0 : draw_chance(pose, a.pose == POSE_FACE ? 0.15f : 0.3f);
     a.yaw = draw_uniform(pose, -1, 1);
     a.lid = draw_uniform(pose, 0.7f, 1.0f);
     a.pupil = draw_uniform(pose, 0, 1);

@@ -134,7 +134,7 @@ static void whiskers(draw_canvas *c, draw_frame f, const draw_coat *coat, float 
                                 { x + k * reach * 0.4f, y + up - 0.05f },
                                 { x + k * reach * 0.75f, y + 1.3f * up - 0.04f },
                                 { x + k * reach, y + 2.0f * up + 0.05f } };
-        stroke(c, f, p, 0.02f, 0.008f, coat->whisker);
+        stroke(c, f, p, 0.034f, 0.014f, coat->whisker);
     }
 }
 
@@ -199,7 +199,7 @@ static void dog_muzzle(draw_canvas *c, draw_frame f, const draw_animal *a, const
     }
     p = flat(coat->nose, 0.14f);
     shape_new(&s, 0.06f);
-    shape_ellipse(&s, x + push, y - 0.13f, 0.19f * m, 0.13f * m, 0);
+    shape_ellipse(&s, x + push, y - 0.13f, 0.23f * m, 0.16f * m, 0);
     shape_ellipse(&s, x + push, y - 0.05f, 0.11f * m, 0.11f * m, 0);
     draw_shape_paint(c, f, &s, &p);
     p = flat((draw_rgb){ 0.95f, 0.95f, 0.95f }, 0);

@@ -65,7 +65,7 @@ static void set_light(draw_canvas *c, draw_rng *r)
     c->lz = sqrtf(1 - flat * flat);
     c->ambient = draw_uniform(r, 0.45f, 0.75f);
     c->diffuse = (1.12f - c->ambient) * draw_uniform(r, 0.9f, 1.2f);
-    c->outline = draw_chance(r, 0.4f) ? 0 : draw_uniform(r, 0.1f, 0.7f);
+    c->outline = draw_chance(r, 0.25f) ? 0 : draw_uniform(r, 0.2f, 0.8f);
     c->fuzz = draw_chance(r, 0.4f) ? 0 : draw_uniform(r, 0.01f, 0.06f);
     c->seed = (uint32_t)draw_bits(r);
 }
@@ -84,7 +84,7 @@ static draw_frame place(const draw_canvas *c, const draw_animal *a, draw_rng *r,
     float rx = fmaxf(0, 0.5f - 0.42f * k * wide), ry = fmaxf(0, 0.5f - 0.42f * k * high);
     draw_frame f = { { n, 0, 0, n }, { 0, 0 } };
     f = draw_frame_at(f, 0.5f + draw_uniform(r, -rx, rx) * 1.0f, 0.5f + draw_uniform(r, -ry, ry),
-                      0.22f * turn, sx, sy);
+                      0.2f * turn, sx, sy);
     draw_vec mid = draw_to_pixels(f, (lo.x + hi.x) / 2, (lo.y + hi.y) / 2), h;
     f.o.x += f.o.x - mid.x;
     f.o.y += f.o.y - mid.y;
@@ -160,11 +160,11 @@ int draw_picture(uint64_t seed, int split, int cls, uint32_t index, int size, ui
     draw_frame f = place(&c, &animal, &where, &head, &floor_y);
     set_light(&c, &light);
     draw_backdrop(&c, &scene, &object, floor_y);
-    blur(&c, block + 5 * n, draw_uniform(&lens, 0, 1.8f) * pixel); /* depth of field */
+    blur(&c, block + 5 * n, draw_uniform(&lens, 0.5f, 2.2f) * pixel); /* depth of field */
     ground_shadow(&c, f, &animal);
     draw_animal_paint(&c, f, &animal, &coat);
     draw_foreground(&c, &front, head, 1.1f * draw_frame_scale(f) / (float)size);
-    blur(&c, block + 5 * n, (draw_chance(&lens, 0.7f) ? 0.3f : draw_uniform(&lens, 0.3f, 0.9f)) * pixel);
+    blur(&c, block + 5 * n, (draw_chance(&lens, 0.8f) ? 0.3f : draw_uniform(&lens, 0.3f, 0.9f)) * pixel);
     *quality = 80 + draw_pick(&lens, 16);
     finish(&c, &lens, draw_mix(id ^ draw_mix(USE_PIXEL)), rgb);
     free(block);

@@ -295,7 +295,7 @@ void draw_foreground(draw_canvas *c, draw_rng *r, draw_vec head, float clear)
 {
     if (draw_chance(r, 0.2f))
         grass(c, r);
-    if (!draw_chance(r, 0.3f))
+    if (!draw_chance(r, 0.25f))
         return;
     int n = 1 + draw_pick(r, 2);
     for (int i = 0; i < n; i++) {
