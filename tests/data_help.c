@@ -19,7 +19,7 @@
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wshadow"
-#include <stb/stb_image_write.h>
+#include <stb_image_write.h>
 
 void bytes_add(bytes *b, const void *p, size_t n)
 {
@@ -47,7 +47,8 @@ uint8_t *draw(int w, int h, int channels, unsigned seed)
         for (int x = 0; x < w; x++)
             for (int k = 0; k < channels; k++) {
                 r = r * 1664525u + 1013904223u;
-                int wave = (x * (3 + k) * 256 / w + y * (2 + (int)(seed % 5)) * 256 / h + phase * (k + 1)) & 511;
+                int wave =
+                    (x * (3 + k) * 256 / w + y * (2 + (int)(seed % 5)) * 256 / h + phase * (k + 1)) & 511;
                 int v = wave < 256 ? wave : 511 - wave;
                 *q++ = (uint8_t)(k == 3 ? 255 : (v * 7 + (int)(r >> 24)) / 8);
             }
@@ -122,8 +123,8 @@ bytes picture(picture_kind kind, int w, int h, unsigned seed)
 /* SOI, then APP1 with a big-endian directory of one entry, then the rest. */
 bytes with_exif(bytes jpeg, int orientation)
 {
-    static const uint8_t head[] = { 0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0,    'M', 'M', 0, 42, 0, 0,
-                                    0,    8,    0, 1,  1,   0x12, 0, 3, 0, 0, 0, 1 };
+    static const uint8_t head[] = { 0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f',  0, 0, 'M', 'M', 0, 42,
+                                    0,    0,    0, 8,  0,   1,   1,   0x12, 0, 3, 0,   0,   0, 1 };
     uint8_t tail[] = { 0, (uint8_t)orientation, 0, 0, 0, 0, 0, 0 };
     bytes b = { 0 };
     bytes_add(&b, jpeg.p, 2);

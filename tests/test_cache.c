@@ -60,9 +60,11 @@ START_TEST(reopened_or_rebuilt)
     ck_assert(!pith_data_get_report(d).built);
     ck_assert(pith_data_fingerprint(d) == print);
     ck_assert(pith_data_get_report(open_set("re", (pith_images_cfg){ .rebuild = true })).built);
-    ck_assert(pith_data_get_report(open_set("re", (pith_images_cfg){ .size = 30 })).built); /* another stored size */
+    ck_assert(pith_data_get_report(open_set("re", (pith_images_cfg){ .size = 30 }))
+                  .built); /* another stored size */
     ck_assert(!pith_data_get_report(open_set("re", (pith_images_cfg){ 0 })).built);
-    ck_assert(!pith_data_get_report(open_set("re", (pith_images_cfg){ .val = 0.3 })).built); /* the split is not stored */
+    ck_assert(!pith_data_get_report(open_set("re", (pith_images_cfg){ .val = 0.3 }))
+                   .built); /* the split is not stored */
 
     static const struct timespec past[2] = { { 1000, 0 }, { 1000, 5 } };
     ck_assert_int_eq(utimensat(AT_FDCWD, at("re/a/3.jpg"), past, 0), 0);
@@ -88,7 +90,8 @@ START_TEST(same_bytes_for_any_threads)
     make_set("threads", 3, 130); /* more than one chunk */
     bytes first = { 0 };
     for (int threads = 1; threads <= 4; threads++) {
-        open_set("threads", (pith_images_cfg){ .cache = at("threads.pack"), .threads = threads, .rebuild = true });
+        open_set("threads",
+                 (pith_images_cfg){ .cache = at("threads.pack"), .threads = threads, .rebuild = true });
         bytes b = slurp(at("threads.pack"));
         if (threads > 1) {
             ck_assert(b.n == first.n && !memcmp(b.p, first.p, b.n));
@@ -130,7 +133,8 @@ START_TEST(places)
     ck_assert_int_eq(pith_ctx_status(c), PITH_EIO);
     ck_assert_ptr_nonnull(strstr(pith_error_text(c), "no place"));
     pith_ctx_clear(c);
-    ck_assert_ptr_null(pith_data_images(c, at("place"), (pith_images_cfg){ .size = 12, .cache = at("gone/x.pack") }));
+    ck_assert_ptr_null(
+        pith_data_images(c, at("place"), (pith_images_cfg){ .size = 12, .cache = at("gone/x.pack") }));
     ck_assert_int_ne(pith_ctx_status(c), PITH_OK);
     pith_ctx_clear(c);
     ck_assert_int_eq(count_names(at("place")), before); /* nothing is left among the photographs */
@@ -154,7 +158,9 @@ START_TEST(progress_and_stop)
 {
     make_set("progress", 2, 200);
     counter n = { .stop_at = 1 };
-    pith_images_cfg cfg = { .size = 12, .progress = count_progress, .progress_user = &n, .cache = at("progress.pack") };
+    pith_images_cfg cfg = {
+        .size = 12, .progress = count_progress, .progress_user = &n, .cache = at("progress.pack")
+    };
     ck_assert_ptr_null(pith_data_images(c, at("progress"), cfg));
     ck_assert_int_eq(pith_ctx_status(c), PITH_ESTOPPED);
     ck_assert_int_ne(access(at("progress.pack"), F_OK), 0);
@@ -208,7 +214,8 @@ START_TEST(cut_anywhere)
 }
 END_TEST
 
-/* Every byte of header and index, by the checksums; then with the checksums made right, by the checks behind them. */
+/* Every byte of header and index, by the checksums; then with the checksums made right, by the checks behind
+   them. */
 START_TEST(flipped_anywhere)
 {
     bytes b = packed("flip");
@@ -277,7 +284,8 @@ START_TEST(damaged_pixels_are_noticed)
     b.p[sizeof(pithp_pack_head) + 5000] ^= 1;
     put(at("pixels.pack"), b.p, b.n);
     bytes_free(&b);
-    pith_data *d = open_set("pixels", (pith_images_cfg){ .cache = at("pixels.pack"), .max_bad = 1, .val = PITH_ZERO });
+    pith_data *d =
+        open_set("pixels", (pith_images_cfg){ .cache = at("pixels.pack"), .max_bad = 1, .val = PITH_ZERO });
     ck_assert(!pith_data_get_report(d).built); /* opening looks at the index alone */
     ck_assert_int_eq(pith_data_verify(d), PITH_EFORMAT);
     ck_assert_ptr_nonnull(strstr(pith_error_text(c), "pixels.pack"));

@@ -35,8 +35,10 @@ static void refused(const char *name, pith_images_cfg cfg, pith_status status, c
     cfg.size = cfg.size ? cfg.size : 24;
     pith_data *d = pith_data_images(c, at("%s", name), cfg);
     ck_assert_msg(d == NULL, "%s was opened", name);
-    ck_assert_msg(pith_ctx_status(c) == status, "%s: %s", pith_status_name(pith_ctx_status(c)), pith_error_text(c));
-    ck_assert_msg(strstr(pith_error_text(c), text) != NULL, "expected \"%s\" in \"%s\"", text, pith_error_text(c));
+    ck_assert_msg(pith_ctx_status(c) == status, "%s: %s", pith_status_name(pith_ctx_status(c)),
+                  pith_error_text(c));
+    ck_assert_msg(strstr(pith_error_text(c), text) != NULL, "expected \"%s\" in \"%s\"", text,
+                  pith_error_text(c));
     pith_ctx_clear(c);
 }
 
@@ -52,7 +54,10 @@ static int split_of(const pith_data *d, const char *path)
     }
 }
 
-static int64_t total(const pith_data *d) { return pith_data_count(d, PITH_TRAIN) + pith_data_count(d, PITH_VAL); }
+static int64_t total(const pith_data *d)
+{
+    return pith_data_count(d, PITH_TRAIN) + pith_data_count(d, PITH_VAL);
+}
 
 START_TEST(class_folders)
 {
@@ -204,7 +209,8 @@ START_TEST(split_is_stable)
     ck_assert(n_val > 8 && n_val < 45);
     ck_assert(pith_data_fingerprint(open_set("stable", (pith_images_cfg){ .val = 0.2 })) == print);
     ck_assert(pith_data_fingerprint(open_set("stable", (pith_images_cfg){ .val = 0.2, .seed = 5 })) != print);
-    ck_assert(pith_data_fingerprint(open_set("stable", (pith_images_cfg){ .val = 0.2, .size = 23 })) != print);
+    ck_assert(pith_data_fingerprint(open_set("stable", (pith_images_cfg){ .val = 0.2, .size = 23 })) !=
+              print);
     for (unsigned i = 60; i < 90; i++)
         put_picture(at("stable/a/%u.jpg", i), JPG, 30, 30, 5000 + i);
     d = open_set("stable", (pith_images_cfg){ .val = 0.2 });
@@ -230,7 +236,8 @@ START_TEST(duplicates_stay_together)
 {
     for (unsigned i = 0; i < 40; i++)
         for (int copy = 0; copy < 5; copy++)
-            put_picture(at("twins/%c/%u-%d.png", 'a' + (int)(i % 2), i, copy), copy % 2 ? PNG : BMP, 20, 20, i);
+            put_picture(at("twins/%c/%u-%d.png", 'a' + (int)(i % 2), i, copy), copy % 2 ? PNG : BMP, 20, 20,
+                        i);
     pith_data *d = open_set("twins", (pith_images_cfg){ .val = 0.3 });
     pith_data_report r = pith_data_get_report(d);
     ck_assert_int_eq(r.duplicates, 160);
@@ -290,7 +297,8 @@ START_TEST(unusable_folders)
     refused("rotten", (pith_images_cfg){ .max_bad = 1 }, PITH_EDATA, "class \"z\" has no usable image");
     make_set("missing/train", 2, 3);
     make_set("missing/val", 3, 3);
-    refused("missing", (pith_images_cfg){ 0 }, PITH_EDATA, "class \"c\" has images for validation but none for training");
+    refused("missing", (pith_images_cfg){ 0 }, PITH_EDATA,
+            "class \"c\" has images for validation but none for training");
     make_set("lonely", 2, 1);
     refused("lonely", (pith_images_cfg){ 0 }, PITH_EDATA, "no image for validation");
     refused("single", (pith_images_cfg){ .size = 7 }, PITH_EINVAL, "8 to 1024");
@@ -344,12 +352,14 @@ START_TEST(out_of_memory)
         watch w = { .allocations_left = -1 };
         pith_ctx *tight = ctx_new(&w, 1);
         w.allocations_left = n;
-        pith_data *d = pith_data_images(tight, at("memory"), (pith_images_cfg){ .size = 24, .rebuild = true });
+        pith_data *d =
+            pith_data_images(tight, at("memory"), (pith_images_cfg){ .size = 24, .rebuild = true });
         pith_loader *l = d ? pith_loader_new(d, (pith_loader_cfg){ .batch = 2, .augment = true }) : NULL;
         bool done = l != NULL;
         if (!done) {
             failed++;
-            ck_assert_msg(pith_ctx_status(tight) == PITH_ENOMEM, "allocation %ld: %s", n, pith_error_text(tight));
+            ck_assert_msg(pith_ctx_status(tight) == PITH_ENOMEM, "allocation %ld: %s", n,
+                          pith_error_text(tight));
         }
         pith_ctx_free(tight);
         ck_assert_int_eq(w.live, 0);

@@ -1,5 +1,6 @@
-/* The data floor on real photographs, where there are any: PITH_REAL_DATA names a folder with cats-dogs/{train,val},
-   cats-dogs-original and cats-dogs-broken in it. None of them is part of the project. */
+/* The data floor on real photographs, where there are any: PITH_REAL_DATA names a folder with
+   cats-dogs/{train,val}, cats-dogs-original and cats-dogs-broken in it. None of them is part of the project.
+   */
 #include "data/data.h"
 #include "data_help.h"
 #include "suite.h"
@@ -36,7 +37,8 @@ START_TEST(odd_files)
         int w, h;
         pithp_format format;
         const char *reason;
-    } t[] = { { "PetImages-Cat-11.jpg", 135, 128, PITHP_JPEG, NULL }, /* Exif first, no JFIF header, up to Dog-53 */
+    } t[] = { { "PetImages-Cat-11.jpg", 135, 128, PITHP_JPEG,
+                NULL }, /* Exif first, no JFIF header, up to Dog-53 */
               { "PetImages-Cat-12.jpg", 171, 128, PITHP_JPEG, NULL },
               { "PetImages-Cat-19.jpg", 183, 128, PITHP_JPEG, NULL },
               { "PetImages-Cat-23.jpg", 166, 128, PITHP_BMP, NULL },
@@ -67,11 +69,11 @@ START_TEST(odd_files)
         snprintf(name, sizeof name, "cats-dogs-broken/%s", t[i].name);
         pithp_picture p = { 0 };
         const char *reason = pithp_decode_file(&w, path_of(name), 128, 100000000, &p);
-        ck_assert_msg(!reason == !t[i].reason && (!reason || !strcmp(reason, t[i].reason)), "%s: %s", t[i].name,
-                      reason ? reason : "taken");
+        ck_assert_msg(!reason == !t[i].reason && (!reason || !strcmp(reason, t[i].reason)), "%s: %s",
+                      t[i].name, reason ? reason : "taken");
         if (!reason)
-            ck_assert_msg(p.width == t[i].w && p.height == t[i].h && p.format == t[i].format, "%s: %dx%d", t[i].name,
-                          p.width, p.height);
+            ck_assert_msg(p.width == t[i].w && p.height == t[i].h && p.format == t[i].format, "%s: %dx%d",
+                          t[i].name, p.width, p.height);
     }
     pithp_work_free(&w);
 }
@@ -79,7 +81,8 @@ END_TEST
 
 START_TEST(originals)
 {
-    pith_data *d = pith_data_images(c, path_of("cats-dogs-original"), (pith_images_cfg){ .cache = at("original.pack") });
+    pith_data *d =
+        pith_data_images(c, path_of("cats-dogs-original"), (pith_images_cfg){ .cache = at("original.pack") });
     ck_assert_msg(d != NULL, "%s", pith_error_text(c));
     pith_data_report r = pith_data_get_report(d);
     ck_assert(r.usable == 100 && r.n_bad == 0 && r.duplicates == 0 && r.classes == 2);
@@ -93,7 +96,8 @@ START_TEST(whole_set)
     pith_data *d = pith_data_images(c, path_of("cats-dogs"), cfg);
     ck_assert_msg(d != NULL, "%s", pith_error_text(c));
     pith_data_report r = pith_data_get_report(d);
-    ck_assert(r.own_split && r.count[0] == 7019 && r.count[1] == 7019 && r.count[2] == 780 && r.count[3] == 780);
+    ck_assert(r.own_split && r.count[0] == 7019 && r.count[1] == 7019 && r.count[2] == 780 &&
+              r.count[3] == 780);
     ck_assert(r.n_bad == 0 && r.duplicates == 0 && r.across == 0);
     printf("%lld images decoded in %.1f s, cache of %lld MB", (long long)r.usable, r.seconds,
            (long long)r.cache_bytes >> 20);
@@ -110,7 +114,8 @@ int main(void)
 {
     real = getenv("PITH_REAL_DATA");
     if (!real || !*real)
-        suite_skip("set PITH_REAL_DATA to a folder that holds cats-dogs, cats-dogs-original and cats-dogs-broken");
+        suite_skip(
+            "set PITH_REAL_DATA to a folder that holds cats-dogs, cats-dogs-original and cats-dogs-broken");
     Suite *s = suite_create("data-real");
     TCase *t = suite_case(s, "data-real");
     tcase_add_checked_fixture(t, setup, teardown);

@@ -43,19 +43,20 @@ static void bad(const void *p, size_t n, const char *reason)
 {
     pithp_picture out;
     const char *found = decode(p, n, 128, &out);
-    ck_assert_msg(found && strstr(found, reason), "expected \"%s\", found \"%s\"", reason, found ? found : "a picture");
+    ck_assert_msg(found && strstr(found, reason), "expected \"%s\", found \"%s\"", reason,
+                  found ? found : "a picture");
 }
 
 /* 8 by 8 pixels of two colours. */
-static const uint8_t gif[] = { 'G',  'I',  'F',  '8',  '9',  'a',  8,    0,    8,    0,    0x80, 0, 0, 0,
-                               0,    0,    255,  255,  255,  0x2C, 0,    0,    0,    0,    8,    0, 8, 0,
-                               0,    2,    7,    0x84, 0x8F, 0xA9, 0xCB, 0xED, 0x0F, 0x05, 0,    0x3B };
+static const uint8_t gif[] = { 'G', 'I', 'F', '8',  '9',  'a',  8,    0,    8,    0,    0x80, 0,   0, 0,
+                               0,   0,   255, 255,  255,  0x2C, 0,    0,    0,    0,    8,    0,   8, 0,
+                               0,   2,   7,   0x84, 0x8F, 0xA9, 0xCB, 0xED, 0x0F, 0x05, 0,    0x3B };
 
 START_TEST(sizes)
 {
     static const struct {
         int w, h, store, sw, sh;
-    } t[] = { { 40, 30, 128, 40, 30 },    { 128, 128, 128, 128, 128 }, { 256, 128, 128, 256, 128 },
+    } t[] = { { 40, 30, 128, 40, 30 },     { 128, 128, 128, 128, 128 }, { 256, 128, 128, 256, 128 },
               { 400, 300, 128, 171, 128 }, { 300, 400, 128, 128, 171 }, { 900, 100, 128, 200, 100 },
               { 100, 900, 64, 64, 128 },   { 129, 131, 128, 128, 130 }, { 8, 8, 128, 8, 8 },
               { 8, 400, 128, 8, 16 },      { 1001, 333, 24, 48, 24 } };
@@ -83,7 +84,8 @@ START_TEST(colours)
         long sum = 0;
         for (int i = 0; i < 60 * 50 * 3; i++)
             sum += abs(p.pixels[i] - pixels[i]);
-        ck_assert_msg(sum <= (kind == JPG ? 60 * 50 * 3 * 16L : 0), "format %d: mean error %g", kind, sum / 9000.0);
+        ck_assert_msg(sum <= (kind == JPG ? 60 * 50 * 3 * 16L : 0), "format %d: mean error %g", kind,
+                      sum / 9000.0);
         bytes_free(&b);
     }
     free(pixels);
@@ -146,7 +148,9 @@ END_TEST
 
 START_TEST(hostile_exif)
 {
-    static const uint8_t entry[] = { 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0 };
+    static const uint8_t entry[] = {
+        'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0
+    };
     ck_assert_int_eq(pithp_exif_orientation(entry, sizeof entry), 6);
     for (size_t n = 0; n < sizeof entry - 1; n++) {
         uint8_t *p = malloc(n ? n : 1);
@@ -179,9 +183,15 @@ START_TEST(no_pictures)
     BAD("<?xml version=\"1.0\"?>", "XML");
     BAD("<svg xmlns=", "SVG");
     BAD("RIFF\x10\0\0\0WEBPVP8 ", "WebP image (not supported)");
-    BAD("\0\0\0\x20" "ftypavif", "AVIF");
-    BAD("\0\0\0\x20" "ftypheic", "HEIC");
-    BAD("\0\0\0\x20" "ftypisom", "video");
+    BAD("\0\0\0\x20"
+        "ftypavif",
+        "AVIF");
+    BAD("\0\0\0\x20"
+        "ftypheic",
+        "HEIC");
+    BAD("\0\0\0\x20"
+        "ftypisom",
+        "video");
     BAD("II*\0\x08\0\0\0", "TIFF");
     BAD("MM\0*\0\0\0\x08", "TIFF");
     BAD("8BPS\0\1", "Photoshop");
@@ -234,7 +244,8 @@ START_TEST(truncated)
     for (size_t n = 0; n < b.n; n++) {
         pithp_picture p;
         const char *reason = decode(b.p, n, 128, &p);
-        ck_assert_msg((reason != NULL) == (n < b.n - 2), "%zu of %zu bytes: %s", n, b.n, reason ? reason : "taken");
+        ck_assert_msg((reason != NULL) == (n < b.n - 2), "%zu of %zu bytes: %s", n, b.n,
+                      reason ? reason : "taken");
     }
     bytes_free(&b);
     for (int kind = PNG; kind <= BMP; kind++) {
@@ -247,7 +258,8 @@ START_TEST(truncated)
     }
     for (size_t n = 0; n < sizeof gif; n++) {
         pithp_picture p;
-        ck_assert_int_eq(decode(gif, n, 128, &p) != NULL, n < sizeof gif - 1); /* the last byte ends the file, not the frame */
+        ck_assert_int_eq(decode(gif, n, 128, &p) != NULL,
+                         n < sizeof gif - 1); /* the last byte ends the file, not the frame */
     }
     good((bytes){ (uint8_t *)(uintptr_t)gif, sizeof gif, 0 }, 128, 8, 8);
 }
@@ -342,7 +354,8 @@ START_TEST(mutations)
 }
 END_TEST
 
-/* Reducing a constant gives the constant; reducing a picture stays near its local means; nothing reads outside. */
+/* Reducing a constant gives the constant; reducing a picture stays near its local means; nothing reads
+   outside. */
 START_TEST(reduction)
 {
     uint8_t flat[60 * 40 * 3], out[60 * 40 * 3];

@@ -36,7 +36,7 @@ static void teardown(void)
     ck_assert_int_eq(log_of.live, 0);
 }
 
-/* ---- Order --------------------------------------------------------------------------------------------------------- */
+/* ---- Order --------------------------------------------------------------------------------------------- */
 
 /* A hash of everything in a batch. */
 static uint64_t print_of(const pith_batch *b)
@@ -49,7 +49,9 @@ static uint64_t print_of(const pith_batch *b)
 
 static pith_loader_cfg training(int threads, int depth)
 {
-    return (pith_loader_cfg){ .batch = 16, .seed = 3, .shuffle = true, .augment = true, .threads = threads, .depth = depth };
+    return (pith_loader_cfg){
+        .batch = 16, .seed = 3, .shuffle = true, .augment = true, .threads = threads, .depth = depth
+    };
 }
 
 START_TEST(same_for_any_threads)
@@ -68,7 +70,8 @@ START_TEST(same_for_any_threads)
                 ck_assert(b.epoch == (uint32_t)e && b.index == i && b.n == (i < 3 ? 16 : 12));
                 if (k == 0)
                     expected[e][i] = print_of(&b);
-                ck_assert_msg(print_of(&b) == expected[e][i], "threads %d, epoch %d, batch %d", how[k][0], e, i);
+                ck_assert_msg(print_of(&b) == expected[e][i], "threads %d, epoch %d, batch %d", how[k][0], e,
+                              i);
             }
             ck_assert(!pith_loader_next(l, &b));
             ck_assert_int_eq(b.n, 0);
@@ -110,7 +113,8 @@ START_TEST(every_image_once)
 {
     for (int shuffle = 0; shuffle < 2; shuffle++)
         for (int split = 0; split < 2; split++) {
-            pith_loader *l = pith_loader_new(d, (pith_loader_cfg){ .split = (pith_split)split, .batch = 8, .shuffle = shuffle });
+            pith_loader *l = pith_loader_new(
+                d, (pith_loader_cfg){ .split = (pith_split)split, .batch = 8, .shuffle = shuffle });
             int seen[N] = { 0 }, order[2][N], n = 0;
             for (int e = 0; e < 2; e++) {
                 pith_batch b;
@@ -191,7 +195,7 @@ START_TEST(absurd_options)
 }
 END_TEST
 
-/* ---- Transform ----------------------------------------------------------------------------------------------------- */
+/* ---- Transform ----------------------------------------------------------------------------------------- */
 
 /* The same in doubles, one pixel at a time, from the definition. */
 static double triangle(const uint8_t *src, int w, const pithp_variant *v, int size, int x, int y, int k)
@@ -209,7 +213,8 @@ static double triangle(const uint8_t *src, int w, const pithp_variant *v, int si
 
 static double clamp(double v) { return v < 0 ? 0 : v > 255 ? 255 : v; }
 
-static void twin(const uint8_t *src, int w, const pithp_variant *v, int size, int x, int y, double mean, double out[3])
+static void twin(const uint8_t *src, int w, const pithp_variant *v, int size, int x, int y, double mean,
+                 double out[3])
 {
     double p[3], grey;
     for (int k = 0; k < 3; k++)
@@ -281,12 +286,12 @@ static void compare(int w, int h, const pithp_variant *v, int size, double *wors
 
 START_TEST(as_its_twin)
 {
-    pith_augment_cfg strong = pithp_augment_defaults(
-        (pith_augment_cfg){ .scale_min = 0.05, .brightness = 0.5, .contrast = 0.5, .saturation = 0.8, .hue = 0.2 });
-    pith_augment_cfg plain = pithp_augment_defaults((pith_augment_cfg){ .brightness = PITH_ZERO,
-                                                                        .contrast = PITH_ZERO,
-                                                                        .saturation = PITH_ZERO });
-    static const int shapes[][3] = { { 40, 32, 24 }, { 32, 64, 24 }, { 9, 8, 24 }, { 100, 50, 8 }, { 48, 48, 48 }, { 33, 31, 17 } };
+    pith_augment_cfg strong = pithp_augment_defaults((pith_augment_cfg){
+        .scale_min = 0.05, .brightness = 0.5, .contrast = 0.5, .saturation = 0.8, .hue = 0.2 });
+    pith_augment_cfg plain = pithp_augment_defaults(
+        (pith_augment_cfg){ .brightness = PITH_ZERO, .contrast = PITH_ZERO, .saturation = PITH_ZERO });
+    static const int shapes[][3] = { { 40, 32, 24 }, { 32, 64, 24 }, { 9, 8, 24 },
+                                     { 100, 50, 8 }, { 48, 48, 48 }, { 33, 31, 17 } };
     for (size_t s = 0; s < PITHP_LEN(shapes); s++)
         for (int i = -1; i < 24; i++) {
             int w = shapes[s][0], h = shapes[s][1];
@@ -297,7 +302,8 @@ START_TEST(as_its_twin)
             compare(w, h, &v, shapes[s][2], &worst, &mean);
             /* weights out of 256 and two roundings; a strong jitter multiplies what there is */
             double limit = v.colour ? 8 : 2;
-            ck_assert_msg(worst <= limit && mean <= limit / 3, "%dx%d, variant %d: worst %g, mean %g", w, h, i, worst, mean);
+            ck_assert_msg(worst <= limit && mean <= limit / 3, "%dx%d, variant %d: worst %g, mean %g", w, h,
+                          i, worst, mean);
         }
 }
 END_TEST
@@ -318,7 +324,8 @@ START_TEST(exact_cases)
         for (int x = 0; x < S; x++)
             ck_assert(!memcmp(&out[(y * S + x) * 3], &mirror[(y * S + S - 1 - x) * 3], 3 * sizeof *out));
     free(src);
-    for (int level = 0; level < 256; level += 5) { /* a constant stays one, whatever the crop; brightness scales it */
+    for (int level = 0; level < 256;
+         level += 5) { /* a constant stays one, whatever the crop; brightness scales it */
         uint8_t flat[50 * 40 * 3];
         memset(flat, level, sizeof flat);
         pithp_variant k = { .x = level % 9, .y = level % 7, .w = 10 + level % 30, .h = 7 + level % 25 };
@@ -352,18 +359,22 @@ START_TEST(variants)
         flips += v.flip;
         same += v.x == last.x && v.y == last.y && v.w == last.w;
         last = v;
-        ck_assert(v.brightness >= 0.8 && v.brightness <= 1.2 && v.contrast >= 0.8 && v.saturation <= 1.2 && v.hue == 0);
+        ck_assert(v.brightness >= 0.8 && v.brightness <= 1.2 && v.contrast >= 0.8 && v.saturation <= 1.2 &&
+                  v.hue == 0);
         pithp_variant again = pithp_variant_draw(&a, 1, 0, (uint64_t)i, w, h);
         ck_assert(again.x == v.x && again.w == v.w && again.flip == v.flip && again.contrast == v.contrast);
     }
-    ck_assert_msg(area > 0.5 && area < 0.7, "mean area %g", area); /* wide images take no large crop of such ratios */
+    ck_assert_msg(area > 0.5 && area < 0.7, "mean area %g",
+                  area); /* wide images take no large crop of such ratios */
     ck_assert_double_le(fabs(bright - 1), 0.01);
     ck_assert_int_le(abs(flips - 10000), 300);
     ck_assert_int_lt(same, 100);
-    pithp_variant v = pithp_variant_draw(&a, 1, 0, 5, 100, 100), e = pithp_variant_draw(&a, 1, 1, 5, 100, 100);
+    pithp_variant v = pithp_variant_draw(&a, 1, 0, 5, 100, 100),
+                  e = pithp_variant_draw(&a, 1, 1, 5, 100, 100);
     pithp_variant s = pithp_variant_draw(&a, 2, 0, 5, 100, 100);
     ck_assert(v.brightness != e.brightness && v.brightness != s.brightness);
-    a = pithp_augment_defaults((pith_augment_cfg){ .flip = PITH_ZERO, .scale_min = 1, .ratio_min = 1, .ratio_max = 1 });
+    a = pithp_augment_defaults(
+        (pith_augment_cfg){ .flip = PITH_ZERO, .scale_min = 1, .ratio_min = 1, .ratio_max = 1 });
     v = pithp_variant_draw(&a, 1, 0, 5, 100, 60);
     ck_assert(v.w == 60 && v.h == 60 && v.x == 20 && !v.flip); /* no such crop: the largest in the middle */
 }
@@ -374,7 +385,8 @@ START_TEST(one_file)
 {
     make_set("one", 2, 6);
     put_picture(at("one/a/large.jpg"), JPG, 300, 200, 8);
-    pith_data *set = pith_data_images(c, at("one"), (pith_images_cfg){ .size = S, .val = 0.5, .cache = at("one.pack") });
+    pith_data *set =
+        pith_data_images(c, at("one"), (pith_images_cfg){ .size = S, .val = 0.5, .cache = at("one.pack") });
     ck_assert_msg(set != NULL, "%s", pith_error_text(c));
     for (int split = 0; split < 2; split++) {
         pith_loader *l = pith_loader_new(set, (pith_loader_cfg){ .split = (pith_split)split, .batch = 1 });

@@ -1,10 +1,11 @@
 /* pith/data.h: folders of photographs, the packed cache, and the loader that feeds them to a training.
 
-   pith_data_images finds the pictures of a folder, decodes every one of them once into a packed file of small uint8
-   images (the cache) and maps that file. A loader then delivers batches, prepared ahead by threads of its own. The
-   order and the augmentation of every sample are functions of (seed, epoch, sample) alone, so batches are the same bit
-   for bit whatever the number of threads and wherever a run was resumed. Files are judged by their content, never by
-   their name; nothing is ever written into, or deleted from, the folder of photographs. */
+   pith_data_images finds the pictures of a folder, decodes every one of them once into a packed file of small
+   uint8 images (the cache) and maps that file. A loader then delivers batches, prepared ahead by threads of
+   its own. The order and the augmentation of every sample are functions of (seed, epoch, sample) alone, so
+   batches are the same bit for bit whatever the number of threads and wherever a run was resumed. Files are
+   judged by their content, never by their name; nothing is ever written into, or deleted from, the folder of
+   photographs. */
 #ifndef PITH_DATA_H
 #define PITH_DATA_H
 
@@ -30,7 +31,7 @@ typedef enum { PITH_TRAIN = 0, PITH_VAL = 1 } pith_split;
                more than about 256 MB of memory for one file
    threads     for decoding; 0 = the context's
    rebuild     decodes everything again even if the cache is up to date
-   progress    called from the calling thread while the cache is built; returning false stops (PITH_ESTOPPED) */
+   progress    called from the calling thread while the cache is built; false stops it (PITH_ESTOPPED) */
 typedef struct {
     int size;
     double val;
@@ -46,17 +47,18 @@ typedef struct {
 
 /* Opens a folder of photographs as a data set.
    Folders understood: one folder per class (PetImages/Cat/...), the same below train/ and val/ ("validation",
-   "valid", and "test" where there is no other), and flat folders whose file names carry the class as Kaggle's do
-   (cat.123.jpg), also below train/ and val/. A folder whose only content is one such folder stands for it. Classes
-   are sorted by name, byte by byte. Folders inside a class folder belong to the class. Hidden files, Thumbs.db and
-   desktop.ini are passed over.
-   Exact duplicates (equal decoded pixels) stay on the same side of a split made here; where the folder brings its
-   own split, they are counted and reported.
+   "valid", and "test" where there is no other), and flat folders whose file names carry the class as Kaggle's
+   do (cat.123.jpg), also below train/ and val/. A folder whose only content is one such folder stands for it.
+   Classes are sorted by name, byte by byte. Folders inside a class folder belong to the class. Hidden files,
+   Thumbs.db and desktop.ini are passed over.
+   Exact duplicates (equal pixels as stored) stay on the same side of a split made here; where the folder
+   brings its own split, they are counted and reported.
    The cache is rebuilt when any file's name, size or time changed. An image is stored with its short side
    reduced to 4/3 of `size` (never enlarged), its long side cut to twice the short one.
    ownership   the context's
-   errors      NULL, with PITH_ENOTFOUND: no such folder; PITH_EDATA: no images, one class only, an empty class, an
-               empty split, too many bad files; PITH_EIO; PITH_ENOMEM; PITH_EINVAL; PITH_ESTOPPED. Since 0.1. */
+   errors      NULL, with PITH_ENOTFOUND: no such folder; PITH_EDATA: no images, one class only, an empty
+               class, an empty split, too many bad files; PITH_EIO; PITH_ENOMEM; PITH_EINVAL; PITH_ESTOPPED.
+               Since 0.1. */
 PITH_API pith_data *pith_data_images(pith_ctx *c, const char *dir, pith_images_cfg cfg);
 
 /* A data set from pixels in memory.
@@ -67,8 +69,9 @@ PITH_API pith_data *pith_data_images(pith_ctx *c, const char *dir, pith_images_c
    size        side of the square the network sees; 0 = min(H,W)
    ownership   the context's
    errors      NULL, with PITH_EINVAL, PITH_EDATA or PITH_ENOMEM. Since 0.1. */
-PITH_API pith_data *pith_data_pixels(pith_ctx *c, const uint8_t *pixels, const int32_t *labels, int64_t n, int height,
-                                     int width, const char *const *names, int64_t n_train, int size);
+PITH_API pith_data *pith_data_pixels(pith_ctx *c, const uint8_t *pixels, const int32_t *labels, int64_t n,
+                                     int height, int width, const char *const *names, int64_t n_train,
+                                     int size);
 
 /* Frees a data set before its context ends. Free its loaders first. NULL is allowed. Since 0.1. */
 PITH_API void pith_data_free(pith_data *d);
@@ -86,12 +89,12 @@ PITH_API int pith_data_size(const pith_data *d);
 /* The number of images in a split. Since 0.1. */
 PITH_API int64_t pith_data_count(const pith_data *d, pith_split split);
 
-/* The data set's index (0 to all images - 1) of the i-th sample of a split, in order of class and path; -1 out of
-   range. Since 0.1. */
+/* The data set's index (0 to all images - 1) of the i-th sample of a split, in order of class and path; -1
+   out of range. Since 0.1. */
 PITH_API int64_t pith_data_sample(const pith_data *d, pith_split split, int64_t i);
 
-/* One image. path is relative to the folder (an image's number for pith_data_pixels); pixels [H,W,3] uint8 RGB as
-   stored, mapped from the cache and not to be written to; hash is of the pixels and the size. */
+/* One image. path is relative to the folder (an image's number for pith_data_pixels); pixels [H,W,3] uint8
+   RGB as stored, mapped from the cache and not to be written to; hash is of the pixels and the size. */
 typedef struct {
     const char *path;
     const uint8_t *pixels;
@@ -113,7 +116,7 @@ PITH_API uint64_t pith_data_fingerprint(const pith_data *d);
    errors      PITH_EFORMAT naming the first damaged image and the cache. Since 0.1. */
 PITH_API pith_status pith_data_verify(pith_data *d);
 
-/* ---- Report --------------------------------------------------------------------------------------------------- */
+/* ---- Report -------------------------------------------------------------------------------------------- */
 
 /* A file that is no usable image, and why ("empty file", "truncated JPEG", "WebP image (not supported)"). */
 typedef struct {
@@ -127,12 +130,14 @@ typedef struct {
    duplicates    images whose pixels equal those of another one before them
    across        of these, those whose equal lies in the other split (only where the folder brought its split)
    conflicting   of the duplicates, those whose equal has another class
-   ignored       files and folders passed over (hidden, Thumbs.db, strays beside class folders, folders seen twice)
-   histogram     [PITH_DATA_BINS] of the original short side: below 16, 32, 64, 128, 256, 512, 1024, and the rest
+   ignored       files and folders passed over (hidden, Thumbs.db, strays beside class folders, folders seen
+                 twice)
+   histogram     [PITH_DATA_BINS] of the original short side: below 16, 32, 64, 128, 256, 512, 1024, and the
+                 rest
    format        [PITH_DATA_FORMATS] images by format: JPEG, PNG, BMP, GIF
    built         whether this opening decoded the folder (false: the cache was up to date)
    seconds       what opening took, decoding included */
-#define PITH_DATA_BINS 8
+#define PITH_DATA_BINS    8
 #define PITH_DATA_FORMATS 4
 typedef struct {
     const char *dir, *cache;
@@ -150,7 +155,7 @@ typedef struct {
    ownership   all pointers are the data set's. Since 0.1. */
 PITH_API pith_data_report pith_data_get_report(const pith_data *d);
 
-/* ---- Loader --------------------------------------------------------------------------------------------------- */
+/* ---- Loader -------------------------------------------------------------------------------------------- */
 
 /* What is done to a training image. Zero fields are the defaults, PITH_ZERO switches one off.
    scale_min, scale_max   share of the area that the random crop takes; 0.35 to 1
@@ -158,8 +163,8 @@ PITH_API pith_data_report pith_data_get_report(const pith_data *d);
    flip                   probability of a left-right flip; 0.5
    brightness, contrast, saturation   strength j: a factor uniform in [1-j, 1+j]; 0.2 each
    hue                    strength in turns, uniform in [-hue, hue]; 0 (off)
-   source      random resized crop: Szegedy et al., "Going deeper with convolutions", 2014; jitter: Howard, "Some
-               improvements on deep convolutional neural network based image classification", 2013 */
+   source      random resized crop: Szegedy et al., "Going deeper with convolutions", 2014; jitter: Howard,
+               "Some improvements on deep convolutional neural network based image classification", 2013 */
 typedef struct {
     double scale_min, scale_max, ratio_min, ratio_max, flip, brightness, contrast, saturation, hue;
 } pith_augment_cfg;
@@ -170,8 +175,8 @@ typedef struct {
    seed        of order and augmentation
    shuffle     a new order every epoch; else in order of class and path
    drop_last   leaves out an incomplete last batch
-   augment     makes random variants by `aug`; else the evaluation transform: the centre square of the stored image,
-               resized to size x size with antialiasing
+   augment     makes random variants by `aug`; else the evaluation transform: the centre square of the stored
+               image, resized to size x size with antialiasing
    threads     that prepare batches ahead; 0 = 2; -1 = none: batches are made in pith_loader_next
    depth       batches prepared ahead; 0 = threads + 1 */
 typedef struct {
@@ -218,17 +223,17 @@ PITH_API int64_t pith_loader_images(const pith_loader *l);
    errors      PITH_EINVAL when first_batch is not from 0 to pith_loader_batches. Since 0.1. */
 PITH_API pith_status pith_loader_epoch(pith_loader *l, uint32_t epoch, int64_t first_batch);
 
-/* Delivers the next batch of the epoch into *b. At the end of the epoch it returns false, and the threads go on with
-   the next epoch: the call after that delivers its first batch.
+/* Delivers the next batch of the epoch into *b. At the end of the epoch it returns false, and the threads go
+   on with the next epoch: the call after that delivers its first batch.
    errors      false with a status in the context: PITH_EFORMAT when the cache is damaged. Since 0.1. */
 PITH_API bool pith_loader_next(pith_loader *l, pith_batch *b);
 
-/* Reads one picture file as the network wants it: decoded, turned upright, its short side reduced as in the cache, the
-   centre square resized.
+/* Reads one picture file as the network wants it: decoded, turned upright, its short side reduced as in the
+   cache, the centre square resized.
    size        as for pith_data_images
    out         [size,size,3] real, (pixel - 128) / 128
-   errors      PITH_ENOTFOUND, PITH_EIO; PITH_EFORMAT: not a picture that can be decoded, with the reason; PITH_EINVAL;
-               PITH_ENOMEM. Since 0.1. */
+   errors      PITH_ENOTFOUND, PITH_EIO; PITH_EFORMAT: not a picture that can be decoded, with the reason;
+               PITH_EINVAL; PITH_ENOMEM. Since 0.1. */
 PITH_API pith_status pith_data_image_load(pith_ctx *c, const char *path, int size, pith_real *out);
 
 #ifdef __cplusplus

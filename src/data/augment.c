@@ -24,13 +24,16 @@ const char *pithp_augment_check(const pith_augment_cfg *a)
         return "crop ratio: expected 0.01 <= ratio_min <= ratio_max <= 100";
     if (!(a->flip >= 0 && a->flip <= 1))
         return "flip: expected a probability from 0 to 1";
-    if (!(a->brightness >= 0 && a->brightness <= 1 && a->contrast >= 0 && a->contrast <= 1 && a->saturation >= 0 &&
-          a->saturation <= 1))
+    if (!(a->brightness >= 0 && a->brightness <= 1 && a->contrast >= 0 && a->contrast <= 1 &&
+          a->saturation >= 0 && a->saturation <= 1))
         return "brightness, contrast, saturation: expected 0 to 1";
     return a->hue >= 0 && a->hue <= 0.5 ? NULL : "hue: expected 0 to 0.5";
 }
 
-static double between(pithp_rand *r, double low, double high) { return low + (high - low) * pithp_rand_uniform(r); }
+static double between(pithp_rand *r, double low, double high)
+{
+    return low + (high - low) * pithp_rand_uniform(r);
+}
 
 /* Ten tries at a crop of the wanted area and ratio, as everybody does; then the largest one in the middle. */
 static void draw_crop(const pith_augment_cfg *a, pithp_rand *r, int w, int h, pithp_variant *v)
@@ -56,7 +59,8 @@ static void draw_crop(const pith_augment_cfg *a, pithp_rand *r, int w, int h, pi
     v->y = (h - v->h) / 2;
 }
 
-pithp_variant pithp_variant_draw(const pith_augment_cfg *a, uint64_t seed, uint32_t epoch, uint64_t sample, int w, int h)
+pithp_variant pithp_variant_draw(const pith_augment_cfg *a, uint64_t seed, uint32_t epoch, uint64_t sample,
+                                 int w, int h)
 {
     pithp_variant v = { 0 };
     pithp_rand crop = pithp_rand_at(seed, epoch, sample, PITHP_USE_CROP);

@@ -1,5 +1,5 @@
-/* data/cache_path.c: where the packed file lies. Never in the folder of photographs: it may be read-only, and it is
-   not ours. */
+/* data/cache_path.c: where the packed file lies. Never in the folder of photographs: it may be read-only, and
+   it is not ours. */
 #include "data/data.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -43,13 +43,15 @@ char *pithp_cache_path(pith_ctx *c, const char *root, int store, bool *writable)
         char *path = pithp_sprintf(c, "%s/%016llx-%d.pack", folder, (unsigned long long)h, store);
         struct stat st;
         /* a file that is there already is good even where a new one could not be made; but it must be ours */
-        bool usable = path && (*writable || (!stat(path, &st) && st.st_uid == geteuid() && !access(path, R_OK)));
+        bool usable =
+            path && (*writable || (!stat(path, &st) && st.st_uid == geteuid() && !access(path, R_OK)));
         pithp_free(c, folder);
         if (usable || !path)
             return path;
         pithp_free(c, path);
     }
-    pithp_error(c, PITH_EIO, "no place for the packed images: neither $XDG_CACHE_HOME, ~/.cache nor $TMPDIR can be "
-                             "written; name a file (cache)");
+    pithp_error(c, PITH_EIO,
+                "no place for the packed images: neither $XDG_CACHE_HOME, ~/.cache nor $TMPDIR can be "
+                "written; name a file (cache)");
     return NULL;
 }

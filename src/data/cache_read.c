@@ -1,5 +1,5 @@
-/* data/cache_read.c: reads a packed file. Nothing in it is believed before it was checked: counts against the length
-   of the index, every offset and product against the length of the file, every string for its end. */
+/* data/cache_read.c: reads a packed file. Nothing in it is believed before it was checked: counts against the
+   length of the index, every offset and product against the length of the file, every string for its end. */
 #include "data/data.h"
 #include "data/pack.h"
 #include <stddef.h>
@@ -54,10 +54,11 @@ static const char *read_images(const uint8_t *p, const pithp_pack_head *h, pithp
         uint64_t bytes = (uint64_t)r.width * r.height * 3;
         if (r.offset < HEAD || r.offset > h->index_offset || bytes > h->index_offset - r.offset)
             return "image out of range";
-        if (r.label >= h->n_classes || r.path >= h->strings_bytes || r.split > PITHP_SPLIT_NONE || r.format > PITHP_GIF)
+        if (r.label >= h->n_classes || r.path >= h->strings_bytes || r.split > PITHP_SPLIT_NONE ||
+            r.format > PITHP_GIF)
             return "label or name out of range";
-        out->image[i] = (pithp_image){ r.offset, r.hash, r.path, (int32_t)r.label, r.width, r.height, r.full_width,
-                                       r.full_height, r.split, r.format };
+        out->image[i] = (pithp_image){ r.offset, r.hash,       r.path,        (int32_t)r.label, r.width,
+                                       r.height, r.full_width, r.full_height, r.split,          r.format };
     }
     return NULL;
 }

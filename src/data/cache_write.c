@@ -1,6 +1,6 @@
-/* data/cache_write.c: decodes a whole folder into one packed file. Files are decoded in parallel, a batch at a time,
-   and written in their order, so the bytes do not depend on the number of threads. The new file replaces the old one
-   only when it is complete. */
+/* data/cache_write.c: decodes a whole folder into one packed file. Files are decoded in parallel, a batch at
+   a time, and written in their order, so the bytes do not depend on the number of threads. The new file
+   replaces the old one only when it is complete. */
 #include "data/data.h"
 #include "data/pack.h"
 #include <string.h>
@@ -24,8 +24,8 @@ typedef struct {
     size_t room; /* bytes of a slot's pixels */
     pithp_work work[MAX_THREADS];
     pthread_mutex_t lock;
-    slot *slots; /* [chunk] */
-    size_t chunk; /* files decoded at a time: some for every thread, within CHUNK_BYTES where that is possible */
+    slot *slots;  /* [chunk] */
+    size_t chunk; /* files decoded at a time: some for every thread, else within CHUNK_BYTES */
     uint8_t *pixels;
     size_t first; /* file of slot 0 */
 
@@ -115,8 +115,9 @@ static pith_status tell(builder *b, size_t done)
         pithp_log(b->c, PITH_LOG_INFO, "decoding %s: %zu of %zu files", b->scan->root, done, total);
     b->tenths = tenths;
     if (b->cfg->progress && !b->cfg->progress(b->cfg->progress_user, (int64_t)done, (int64_t)total))
-        return pithp_error(b->c, PITH_ESTOPPED, "%s: stopped after decoding %zu of %zu files; nothing was kept",
-                           b->scan->root, done, total);
+        return pithp_error(b->c, PITH_ESTOPPED,
+                           "%s: stopped after decoding %zu of %zu files; nothing was kept", b->scan->root,
+                           done, total);
     return PITH_OK;
 }
 

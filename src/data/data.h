@@ -1,5 +1,5 @@
-/* data/data.h: the insides of the data floor. All arithmetic on pixels is in whole numbers (or in floats that hold
-   them exactly), so a cache and a batch are the same bytes on every processor. */
+/* data/data.h: the insides of the data floor. All arithmetic on pixels is in whole numbers (or in floats that
+   hold them exactly), so a cache and a batch are the same bytes on every processor. */
 #ifndef PITHP_DATA_H
 #define PITHP_DATA_H
 
@@ -10,7 +10,8 @@
 #include <pith/data.h>
 #include <pthread.h>
 
-/* GCC vectorises little at -O2; the pixel loops ask for it one by one. Exact arithmetic: results do not change. */
+/* GCC vectorises little at -O2; the pixel loops ask for it one by one. Exact arithmetic: results do not
+   change. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define PITHP_VECTORIZE __attribute__((optimize("tree-vectorize", "vect-cost-model=dynamic")))
 #else
@@ -18,20 +19,21 @@
 #endif
 
 enum {
-    PITHP_MIN_SIDE = 8,         /* smaller pictures are no pictures */
-    PITHP_MAX_SIDE = 4096,      /* of a stored image */
-    PITHP_SPLIT_NONE = 2,       /* the folder does not say */
-    PITHP_DECODE_MB = 256,      /* what decoding one file may take */
-    PITHP_REASON = 112          /* bytes of a reason, with its zero */
+    PITHP_MIN_SIDE = 8,    /* smaller pictures are no pictures */
+    PITHP_MAX_SIDE = 4096, /* of a stored image */
+    PITHP_SPLIT_NONE = 2,  /* the folder does not say */
+    PITHP_DECODE_MB = 256, /* what decoding one file may take */
+    PITHP_REASON = 112     /* bytes of a reason, with its zero */
 };
 
 typedef enum { PITHP_JPEG = 0, PITHP_PNG, PITHP_BMP, PITHP_GIF } pithp_format;
 
-/* ---- hash.c --------------------------------------------------------------------------------------------------- */
-uint64_t pithp_hash_bytes(uint64_t seed, const void *p, size_t n); /* 64 bits at several bytes a cycle; not FNV */
-uint64_t pithp_hash_pixels(const uint8_t *p, int w, int h);        /* of the pixels and the size */
+/* ---- hash.c -------------------------------------------------------------------------------------------- */
+uint64_t pithp_hash_bytes(uint64_t seed, const void *p,
+                          size_t n);                        /* 64 bits at several bytes a cycle; not FNV */
+uint64_t pithp_hash_pixels(const uint8_t *p, int w, int h); /* of the pixels and the size */
 
-/* ---- strings: a growing block of zero-terminated strings, named by offset -------------------------------------- */
+/* ---- strings: a growing block of zero-terminated strings, named by offset ------------------------------ */
 typedef struct {
     char *p;
     size_t n, cap;
@@ -39,7 +41,7 @@ typedef struct {
 
 bool pithp_strings_add(pith_ctx *c, pithp_strings *s, const char *text, size_t *offset);
 
-/* ---- scan.c, layout.c: what is in the folder -------------------------------------------------------------------- */
+/* ---- scan.c, layout.c: what is in the folder ----------------------------------------------------------- */
 typedef struct {
     size_t path; /* in names, relative to root */
     uint64_t bytes;
@@ -49,6 +51,10 @@ typedef struct {
 } pithp_source;
 
 typedef struct {
+    uint64_t dev, ino;
+} pithp_inode;
+
+typedef struct {
     pith_ctx *c;
     char *root; /* real path of the folder that holds the classes or the splits */
     pithp_strings names;
@@ -56,9 +62,7 @@ typedef struct {
     size_t n, cap;
     size_t *class_name; /* [n_classes] in names, sorted */
     size_t n_classes, class_cap;
-    struct pithp_inode {
-        uint64_t dev, ino;
-    } *seen; /* folders walked already */
+    pithp_inode *seen; /* folders walked already */
     size_t n_seen, seen_cap;
     bool own_split;
     int64_t ignored;
@@ -86,13 +90,14 @@ void pithp_scan_free(pithp_scan *s);
 
 /* for layout.c */
 pith_status pithp_scan_add(pithp_scan *s, const char *path, const pithp_entry *e, int label, int split);
-pith_status pithp_scan_class(pithp_scan *s, const char *name, int *label); /* an unsorted label, to be renumbered */
+pith_status pithp_scan_class(pithp_scan *s, const char *name,
+                             int *label); /* an unsorted label, to be renumbered */
 /* *again: this folder was entered already. A link may lead back, or twice to the same place. */
 pith_status pithp_scan_enter(pithp_scan *s, const char *path, bool *again);
 pith_status pithp_scan_walk(pithp_scan *s, const char *rel, int label, int split, int depth);
 pith_status pithp_layout(pithp_scan *s);
 
-/* ---- decode*.c, stb.c, exif.c: bytes to a small upright image ---------------------------------------------------- */
+/* ---- decode*.c, stb.c, exif.c: bytes to a small upright image ------------------------------------------ */
 /* Scratch memory of one thread; the lock guards the context. */
 typedef struct {
     pith_ctx *c;
@@ -117,8 +122,10 @@ typedef struct {
 } pithp_picture;
 
 /* NULL on success, else the reason, good until the next call. Out of memory sticks in the context, too. */
-const char *pithp_decode(pithp_work *w, const uint8_t *p, size_t n, int store, int64_t max_pixels, pithp_picture *out);
-const char *pithp_decode_file(pithp_work *w, const char *path, int store, int64_t max_pixels, pithp_picture *out);
+const char *pithp_decode(pithp_work *w, const uint8_t *p, size_t n, int store, int64_t max_pixels,
+                         pithp_picture *out);
+const char *pithp_decode_file(pithp_work *w, const char *path, int store, int64_t max_pixels,
+                              pithp_picture *out);
 const char *pithp_sniff(const uint8_t *p, size_t n, pithp_format *format); /* NULL, or what it is instead */
 
 /* A decoded picture of any size in w->full; orientation as in EXIF, 1 to 8. */
@@ -128,20 +135,24 @@ typedef struct {
     int orientation;
 } pithp_raw;
 
-const char *pithp_decode_jpeg(pithp_work *w, const uint8_t *p, size_t n, int store, int64_t max_pixels, pithp_raw *out);
+const char *pithp_decode_jpeg(pithp_work *w, const uint8_t *p, size_t n, int store, int64_t max_pixels,
+                              pithp_raw *out);
 const char *pithp_decode_stb(pithp_work *w, const uint8_t *p, size_t n, pithp_format f, int64_t max_pixels,
                              pithp_raw *out);
 const char *pithp_check_area(pithp_work *w, int64_t width, int64_t height, int64_t max_pixels);
 const char *pithp_reason(pithp_work *w, const char *fmt, ...) PITH_PRINTF(2, 3);
 int pithp_exif_orientation(const uint8_t *p, size_t n); /* of a TIFF block; 1 when absent or wrong */
 
-/* ---- resize.c ---------------------------------------------------------------------------------------------------- */
-/* Catmull-Rom with antialiasing, from the region at src (rows `stride` bytes apart) to dst [dh,dw,3]. Never enlarges. */
-bool pithp_reduce(pithp_work *w, const uint8_t *src, size_t stride, int sw, int sh, uint8_t *dst, int dw, int dh);
-void pithp_turn(const uint8_t *src, int w, int h, int orientation, uint8_t *dst); /* upright; sides swap for 5 to 8 */
+/* ---- resize.c ------------------------------------------------------------------------------------------ */
+/* Catmull-Rom with antialiasing, from the region at src (rows `stride` bytes apart) to dst [dh,dw,3]. Never
+   enlarges. */
+bool pithp_reduce(pithp_work *w, const uint8_t *src, size_t stride, int sw, int sh, uint8_t *dst, int dw,
+                  int dh);
+void pithp_turn(const uint8_t *src, int w, int h, int orientation,
+                uint8_t *dst);  /* upright; sides swap for 5 to 8 */
 int pithp_store_size(int size); /* the short side that is stored for an input size */
 
-/* ---- cache*.c: the packed file ----------------------------------------------------------------------------------- */
+/* ---- cache*.c: the packed file ------------------------------------------------------------------------- */
 typedef struct {
     uint64_t offset, hash;
     size_t path; /* in names */
@@ -173,7 +184,7 @@ pith_status pithp_pack_build(pith_ctx *c, const pithp_scan *s, const char *path,
 /* NULL with an error when there is no place for it. */
 char *pithp_cache_path(pith_ctx *c, const char *root, int store, bool *writable);
 
-/* ---- images.c, split.c, report.c --------------------------------------------------------------------------------- */
+/* ---- images.c, split.c, report.c ----------------------------------------------------------------------- */
 struct pith_data {
     pithp_obj obj;
     pith_ctx *c;
@@ -185,7 +196,7 @@ struct pith_data {
     pithp_pack pack;
     int64_t *order[2]; /* indices of each split */
     int64_t n[2];
-    int64_t *count; /* [2][n_classes] */
+    int64_t *count;    /* [2][n_classes] */
     uint8_t *verified; /* [all images], set atomically by whoever checked the hash first */
     int max_width, max_height;
     uint64_t fingerprint;
@@ -196,11 +207,12 @@ struct pith_data {
 pith_data *pithp_data_new(pith_ctx *c);
 pith_status pithp_data_index(pith_data *d); /* fills order, n, count, fingerprint, report from the pack */
 pith_status pithp_split_by_hash(pith_data *d, double val, uint64_t seed);
-pith_status pithp_duplicates(pith_data *d, int32_t **group); /* [n] smallest index with the same pixels; counts them */
+pith_status pithp_duplicates(pith_data *d,
+                             int32_t **group); /* [n] smallest index with the same pixels; counts them */
 bool pithp_data_intact(pith_data *d, int64_t index); /* checks an image's hash the first time; any thread */
 pith_status pithp_data_check_image(pith_data *d, int64_t index); /* the same, with an error */
 
-/* ---- augment.c, transform.c: a stored image to one sample of a batch ---------------------------------------------- */
+/* ---- augment.c, transform.c: a stored image to one sample of a batch ----------------------------------- */
 typedef struct {
     int x, y, w, h; /* the crop */
     bool flip;
@@ -208,7 +220,8 @@ typedef struct {
     double brightness, contrast, saturation, hue;
 } pithp_variant;
 
-pithp_variant pithp_variant_draw(const pith_augment_cfg *a, uint64_t seed, uint32_t epoch, uint64_t sample, int w, int h);
+pithp_variant pithp_variant_draw(const pith_augment_cfg *a, uint64_t seed, uint32_t epoch, uint64_t sample,
+                                 int w, int h);
 pithp_variant pithp_variant_eval(int w, int h);
 pith_augment_cfg pithp_augment_defaults(pith_augment_cfg a);
 const char *pithp_augment_check(const pith_augment_cfg *a); /* NULL, or which field is absurd */
@@ -217,6 +230,7 @@ typedef struct pithp_transform pithp_transform; /* scratch memory of one thread 
 size_t pithp_transform_bytes(int size, int max_width, int max_height);
 pithp_transform *pithp_transform_at(void *memory, int size, int max_width, int max_height);
 /* src [H,W,3] uint8 -> out [size,size,3] */
-void pithp_transform_run(pithp_transform *t, const uint8_t *src, int w, int h, const pithp_variant *v, pith_real *out);
+void pithp_transform_run(pithp_transform *t, const uint8_t *src, int w, int h, const pithp_variant *v,
+                         pith_real *out);
 
 #endif

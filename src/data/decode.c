@@ -54,15 +54,18 @@ const char *pithp_check_area(pithp_work *w, int64_t width, int64_t height, int64
     if (width < 1 || height < 1)
         return "a picture without pixels";
     if (width < PITHP_MIN_SIDE || height < PITHP_MIN_SIDE)
-        return pithp_reason(w, "%lld x %lld pixels: smaller than %d x %d", (long long)width, (long long)height,
-                            (int)PITHP_MIN_SIDE, (int)PITHP_MIN_SIDE);
+        return pithp_reason(w, "%lld x %lld pixels: smaller than %d x %d", (long long)width,
+                            (long long)height, (int)PITHP_MIN_SIDE, (int)PITHP_MIN_SIDE);
     if (height > max_pixels / width)
         return pithp_reason(w, "%lld x %lld pixels: larger than the limit of %lld million", (long long)width,
                             (long long)height, (long long)max_pixels / 1000000);
     return NULL;
 }
 
-static bool starts(const uint8_t *p, size_t n, const char *magic, size_t m) { return n >= m && !memcmp(p, magic, m); }
+static bool starts(const uint8_t *p, size_t n, const char *magic, size_t m)
+{
+    return n >= m && !memcmp(p, magic, m);
+}
 #define STARTS(magic) starts(p, n, magic, sizeof(magic) - 1)
 
 /* After white space and a byte order mark, is it markup? */
@@ -106,9 +109,9 @@ const char *pithp_sniff(const uint8_t *p, size_t n, pithp_format *format)
     if (STARTS("RIFF") && n >= 12 && !memcmp(p + 8, "WEBP", 4))
         return "WebP image (not supported)";
     if (n >= 12 && !memcmp(p + 4, "ftyp", 4))
-        return !memcmp(p + 8, "avi", 3)                                  ? "AVIF image (not supported)"
+        return !memcmp(p + 8, "avi", 3)                               ? "AVIF image (not supported)"
                : !memcmp(p + 8, "hei", 3) || !memcmp(p + 8, "mif", 3) ? "HEIC image (not supported)"
-                                                                         : "video file, not an image";
+                                                                      : "video file, not an image";
     if (STARTS("II*\0") || STARTS("MM\0*"))
         return "TIFF image (not supported)";
     if (STARTS("\xFF\x0A") || STARTS("\0\0\0\x0CJXL "))
@@ -141,7 +144,8 @@ static const char *store_picture(pithp_work *w, const pithp_raw *raw, int store,
     int sw = PITHP_MIN(raw->width, limit), sh = PITHP_MIN(raw->height, limit);
     int x0 = (raw->width - sw) / 2, y0 = (raw->height - sh) / 2;
     int target = PITHP_MIN(side, store);
-    int dw = (int)(((int64_t)sw * target + side / 2) / side), dh = (int)(((int64_t)sh * target + side / 2) / side);
+    int dw = (int)(((int64_t)sw * target + side / 2) / side),
+        dh = (int)(((int64_t)sh * target + side / 2) / side);
     if (!pithp_work_need(w, &w->small, &w->small_cap, (size_t)dw * (size_t)dh * 3))
         return out_of_memory;
     const uint8_t *src = w->full + ((size_t)y0 * (size_t)raw->width + (size_t)x0) * 3;
@@ -162,7 +166,8 @@ static const char *store_picture(pithp_work *w, const pithp_raw *raw, int store,
     return NULL;
 }
 
-const char *pithp_decode(pithp_work *w, const uint8_t *p, size_t n, int store, int64_t max_pixels, pithp_picture *out)
+const char *pithp_decode(pithp_work *w, const uint8_t *p, size_t n, int store, int64_t max_pixels,
+                         pithp_picture *out)
 {
     pithp_raw raw = { .orientation = 1 };
     const char *reason = pithp_sniff(p, n, &out->format);
@@ -206,7 +211,8 @@ static const char *read_file(pithp_work *w, const char *path, size_t *size)
     return reason;
 }
 
-const char *pithp_decode_file(pithp_work *w, const char *path, int store, int64_t max_pixels, pithp_picture *out)
+const char *pithp_decode_file(pithp_work *w, const char *path, int store, int64_t max_pixels,
+                              pithp_picture *out)
 {
     size_t n = 0;
     const char *reason = read_file(w, path, &n);

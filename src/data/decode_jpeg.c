@@ -1,8 +1,8 @@
 /* data/decode_jpeg.c: JPEG through libjpeg-turbo, reduced while decoding (scaled DCT) and turned into RGB.
 
-   libjpeg's own fatal errors leave through longjmp to decode() below and nowhere else. Its warnings decide what counts
-   as damaged: a file whose coded data ends early or cannot be followed is bad; one that merely has bytes too many,
-   an odd header or no end marker after complete data is good. */
+   libjpeg's own fatal errors leave through longjmp to decode() below and nowhere else. Its warnings decide
+   what counts as damaged: a file whose coded data ends early or cannot be followed is bad; one that merely
+   has bytes too many, an odd header or no end marker after complete data is good. */
 #include "data/data.h"
 #ifdef HAVE_LIBJPEG
 #include <setjmp.h>
@@ -148,7 +148,8 @@ static void decode(decoder *d, pithp_work *w, int store, int64_t max_pixels, pit
     read_rows(d, w);
 }
 
-const char *pithp_decode_jpeg(pithp_work *w, const uint8_t *p, size_t n, int store, int64_t max_pixels, pithp_raw *out)
+const char *pithp_decode_jpeg(pithp_work *w, const uint8_t *p, size_t n, int store, int64_t max_pixels,
+                              pithp_raw *out)
 {
     decoder d = { .e.w = w };
     d.j.err = jpeg_std_error(&d.e.base);

@@ -13,10 +13,17 @@ static const char *bad_format(pithp_work *w, pithp_format f)
     return pithp_reason(w, "damaged %s: %s", format_name[f], pithp_stb_reason());
 }
 
-static uint32_t big(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
-static uint32_t small(const uint8_t *p) { return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0]; }
+static uint32_t big(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+static uint32_t small(const uint8_t *p)
+{
+    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
 
-/* The sides that the header claims, before anybody acts on them; a negative height of a BMP means top to bottom. */
+/* The sides that the header claims, before anybody acts on them; a negative height of a BMP means top to
+   bottom. */
 static bool claimed(const uint8_t *p, size_t n, pithp_format f, int64_t *width, int64_t *height)
 {
     switch (f) {
@@ -51,7 +58,11 @@ static bool claimed(const uint8_t *p, size_t n, pithp_format f, int64_t *width, 
 static bool whole_bmp(const uint8_t *p, size_t n, int64_t width, int64_t height)
 {
     bool os2 = small(p + 14) == 12;
-    uint32_t bits = os2 ? 0 : n >= 34 ? p[28] | (uint32_t)p[29] << 8 : 0, packing = n >= 34 && !os2 ? small(p + 30) : 0;
+    uint32_t bits = 0, packing = 0;
+    if (n >= 34 && !os2) {
+        bits = p[28] | (uint32_t)p[29] << 8;
+        packing = small(p + 30);
+    }
     if (!bits || bits > 64 || (packing != 0 && packing != 3))
         return true; /* stb has its own word on these */
     int64_t row = (width * bits + 31) / 32 * 4;
@@ -79,7 +90,8 @@ static bool whole_gif(const uint8_t *p, size_t n)
     return false;
 }
 
-/* stb holds the inflated rows and the result at once, and a palette or a tRNS chunk makes channels of its own. */
+/* stb holds the inflated rows and the result at once, and a palette or a tRNS chunk makes channels of its
+   own. */
 static const char *check_memory(pithp_work *w, int width, int height, bool deep)
 {
     int64_t bytes = (int64_t)width * height * (deep ? 16 : 8);

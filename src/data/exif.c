@@ -1,10 +1,14 @@
 /* data/exif.c: the one thing we want to know of EXIF: which side is up.
-   EXIF 2.32 section 4.6: a TIFF header, then directories of 12-byte entries; orientation is tag 0x0112 of the first,
-   type SHORT, count 1. Everything in it may lie, so every offset is checked and anything odd means "upright". */
+   EXIF 2.32 section 4.6: a TIFF header, then directories of 12-byte entries; orientation is tag 0x0112 of the
+   first, type SHORT, count 1. Everything in it may lie, so every offset is checked and anything odd means
+   "upright". */
 #include "data/data.h"
 #include <string.h>
 
-static unsigned get16(const uint8_t *p, bool big) { return big ? (unsigned)p[0] << 8 | p[1] : (unsigned)p[1] << 8 | p[0]; }
+static unsigned get16(const uint8_t *p, bool big)
+{
+    return big ? (unsigned)p[0] << 8 | p[1] : (unsigned)p[1] << 8 | p[0];
+}
 
 static uint32_t get32(const uint8_t *p, bool big)
 {

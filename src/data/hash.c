@@ -1,5 +1,6 @@
-/* data/hash.c: a fast 64-bit hash for pixels and for the cache's own checksums. It guards against accidents and finds
-   duplicates; it is no cryptographic hash. Little-endian reading makes it the same number on every machine. */
+/* data/hash.c: a fast 64-bit hash for pixels and for the cache's own checksums. It guards against accidents
+   and finds duplicates; it is no cryptographic hash. Little-endian reading makes it the same number on every
+   machine. */
 #include "data/data.h"
 #include <string.h>
 
@@ -13,7 +14,8 @@ static uint64_t read64(const uint8_t *p)
     return v;
 }
 
-static const uint64_t odd[4] = { 0x9E3779B97F4A7C15u, 0xC2B2AE3D27D4EB4Fu, 0x165667B19E3779F9u, 0xD6E8FEB86659FD93u };
+static const uint64_t odd[4] = { 0x9E3779B97F4A7C15u, 0xC2B2AE3D27D4EB4Fu, 0x165667B19E3779F9u,
+                                 0xD6E8FEB86659FD93u };
 
 static uint64_t mix(uint64_t h)
 {

@@ -36,19 +36,23 @@ static pith_status check_cfg(pith_ctx *c, const char *dir, pith_images_cfg *cfg)
 static pith_status check_scan(const pithp_scan *s)
 {
     if (!s->n)
-        return pithp_error(s->c, PITH_EDATA, "%s: no images; expected one sub-folder of images per class, the same "
-                                             "below train/ and val/, or names like cat.123.jpg", s->root);
+        return pithp_error(s->c, PITH_EDATA,
+                           "%s: no images; expected one sub-folder of images per class, the same "
+                           "below train/ and val/, or names like cat.123.jpg",
+                           s->root);
     if (s->n_classes < 2)
-        return pithp_error(s->c, PITH_EDATA, "%s: %s%s%s; at least two classes are needed, each a sub-folder of its "
-                                             "own or the first part of names like cat.123.jpg", s->root,
-                           s->n_classes ? "only one class, \"" : "no classes",
+        return pithp_error(s->c, PITH_EDATA,
+                           "%s: %s%s%s; at least two classes are needed, each a sub-folder of its "
+                           "own or the first part of names like cat.123.jpg",
+                           s->root, s->n_classes ? "only one class, \"" : "no classes",
                            s->n_classes ? s->names.p + s->class_name[0] : "", s->n_classes ? "\"" : "");
     size_t at = 0; /* files are in order of class */
     for (size_t k = 0; k < s->n_classes; k++) {
         while (at < s->n && s->file[at].label < (int32_t)k)
             at++;
         if (at == s->n || s->file[at].label != (int32_t)k)
-            return pithp_error(s->c, PITH_EDATA, "%s: class \"%s\" has no files; fill its folder or remove it", s->root,
+            return pithp_error(s->c, PITH_EDATA,
+                               "%s: class \"%s\" has no files; fill its folder or remove it", s->root,
                                s->names.p + s->class_name[k]);
     }
     return PITH_OK;
@@ -59,11 +63,12 @@ static pith_status check_bad(const pith_data *d, double max_bad)
     const pith_data_report *r = &d->report;
     if ((double)r->n_bad <= max_bad * (double)r->files)
         return PITH_OK;
-    return pithp_error(d->c, PITH_EDATA,
-                       "%s: %lld of %lld files cannot be used (%.3g%%, allowed %.3g%%), the first is %s: %s; remove them, "
-                       "or allow more (max_bad)",
-                       d->dir, (long long)r->n_bad, (long long)r->files, 100.0 * (double)r->n_bad / (double)r->files,
-                       100 * max_bad, r->bad[0].path, r->bad[0].reason);
+    return pithp_error(
+        d->c, PITH_EDATA,
+        "%s: %lld of %lld files cannot be used (%.3g%%, allowed %.3g%%), the first is %s: %s; remove them, "
+        "or allow more (max_bad)",
+        d->dir, (long long)r->n_bad, (long long)r->files, 100.0 * (double)r->n_bad / (double)r->files,
+        100 * max_bad, r->bad[0].path, r->bad[0].reason);
 }
 
 static pith_status check_classes(const pith_data *d, bool wants_val)
@@ -74,14 +79,17 @@ static pith_status check_classes(const pith_data *d, bool wants_val)
         if (!train && !val)
             return pithp_error(d->c, PITH_EDATA, "%s: class \"%s\" has no usable image", d->dir, name);
         if (!train)
-            return pithp_error(d->c, PITH_EDATA, "%s: class \"%s\" has images for validation but none for training",
-                               d->dir, name);
+            return pithp_error(d->c, PITH_EDATA,
+                               "%s: class \"%s\" has images for validation but none for training", d->dir,
+                               name);
         if (!val && wants_val && d->pack.own_split)
             pithp_log(d->c, PITH_LOG_WARN, "%s: class \"%s\" has no images for validation", d->dir, name);
     }
     if (!d->n[PITH_VAL] && wants_val)
-        return pithp_error(d->c, PITH_EDATA, "%s: no image for validation; add images to each class, or give a larger "
-                                             "share (val)", d->dir);
+        return pithp_error(d->c, PITH_EDATA,
+                           "%s: no image for validation; add images to each class, or give a larger "
+                           "share (val)",
+                           d->dir);
     return PITH_OK;
 }
 
@@ -113,7 +121,8 @@ static bool open_cache(pith_data *d, const pithp_scan *s, uint64_t settings)
 static pith_status find_pack(pith_data *d, const pithp_scan *s, const pith_images_cfg *cfg)
 {
     bool writable = true;
-    d->cache = cfg->cache ? pithp_strdup(d->c, cfg->cache) : pithp_cache_path(d->c, s->root, d->store, &writable);
+    d->cache =
+        cfg->cache ? pithp_strdup(d->c, cfg->cache) : pithp_cache_path(d->c, s->root, d->store, &writable);
     if (!d->cache)
         return PITH_EIO;
 #ifdef HAVE_LIBJPEG
@@ -175,14 +184,16 @@ pith_data *pith_data_images(pith_ctx *c, const char *dir, pith_images_cfg cfg)
     const pith_data_report *r = &d->report;
     d->report.seconds = now() - start;
     if (r->n_bad)
-        pithp_log(c, PITH_LOG_WARN, "%s: %lld of %lld files are no usable images and are left out, the first is %s: %s",
-                  d->dir, (long long)r->n_bad, (long long)r->files, r->bad[0].path, r->bad[0].reason);
+        pithp_log(c, PITH_LOG_WARN,
+                  "%s: %lld of %lld files are no usable images and are left out, the first is %s: %s", d->dir,
+                  (long long)r->n_bad, (long long)r->files, r->bad[0].path, r->bad[0].reason);
     if (r->across)
-        pithp_log(c, PITH_LOG_WARN, "%s: %lld images are in the training and the validation split at once", d->dir,
-                  (long long)r->across);
+        pithp_log(c, PITH_LOG_WARN, "%s: %lld images are in the training and the validation split at once",
+                  d->dir, (long long)r->across);
     if (r->conflicting)
-        pithp_log(c, PITH_LOG_WARN, "%s: %lld images are in two classes at once", d->dir, (long long)r->conflicting);
-    pithp_log(c, PITH_LOG_INFO, "%s: %d classes, %lld images for training, %lld for validation", d->dir, d->n_classes,
-              (long long)d->n[PITH_TRAIN], (long long)d->n[PITH_VAL]);
+        pithp_log(c, PITH_LOG_WARN, "%s: %lld images are in two classes at once", d->dir,
+                  (long long)r->conflicting);
+    pithp_log(c, PITH_LOG_INFO, "%s: %d classes, %lld images for training, %lld for validation", d->dir,
+              d->n_classes, (long long)d->n[PITH_TRAIN], (long long)d->n[PITH_VAL]);
     return d;
 }

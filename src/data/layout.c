@@ -3,8 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* The class in a flat name, "cat.123.jpg" or "shiba_inu_12.jpg": all before the last separator and its number.
-   Its length, 0 if the name is no such name. */
+/* The class in a flat name, "cat.123.jpg" or "shiba_inu_12.jpg": all before the last separator and its
+   number. Its length, 0 if the name is no such name. */
 static size_t flat_class(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -118,7 +118,8 @@ static pith_status add_flat(pithp_scan *s, const char *rel, const pithp_listing 
     return status;
 }
 
-/* Enters a folder and its class folders before anything is walked, so that no link takes them for a part of another. */
+/* Enters a folder and its class folders before anything is walked, so that no link takes them for a part of
+   another. */
 static pith_status claim_part(pithp_scan *s, const char *rel)
 {
     pithp_listing l;

@@ -1,8 +1,9 @@
 /* data/loader.c: batches, prepared ahead by threads in a ring of slots.
 
-   A batch's number q counts from where the epoch was started. A thread claims the next q under the lock, with the
-   samples that belong to it, and fills slot q % slots; the caller takes them in order of q. What a batch holds is
-   decided when it is claimed, and how a sample looks by (seed, epoch, sample): so neither depends on the threads. */
+   A batch's number q counts from where the epoch was started. A thread claims the next q under the lock, with
+   the samples that belong to it, and fills slot q % slots; the caller takes them in order of q. What a batch
+   holds is decided when it is claimed, and how a sample looks by (seed, epoch, sample): so neither depends on
+   the threads. */
 #include "data/data.h"
 #include "data/loader.h"
 #include <limits.h>
@@ -11,7 +12,7 @@
 
 enum { MAX_THREADS = 64, MAX_DEPTH = 1024, MAX_BATCH = 1 << 20 };
 
-/* ---- The order of an epoch ------------------------------------------------------------------------------------- */
+/* ---- The order of an epoch ----------------------------------------------------------------------------- */
 
 /* Fisher, Yates; Durstenfeld's form. */
 static void make_order(pith_loader *l, uint32_t epoch)
@@ -52,7 +53,7 @@ static pithp_slot *claim(pith_loader *l)
     return s;
 }
 
-/* ---- Making one batch ------------------------------------------------------------------------------------------ */
+/* ---- Making one batch ---------------------------------------------------------------------------------- */
 
 static void fill(pith_loader *l, pithp_slot *s, pithp_transform *t)
 {
@@ -65,8 +66,8 @@ static void fill(pith_loader *l, pithp_slot *s, pithp_transform *t)
             s->damaged = index;
             return;
         }
-        pithp_variant v = l->cfg.augment ? pithp_variant_draw(&l->cfg.aug, l->cfg.seed, s->b.epoch, (uint64_t)index,
-                                                              m->width, m->height)
+        pithp_variant v = l->cfg.augment ? pithp_variant_draw(&l->cfg.aug, l->cfg.seed, s->b.epoch,
+                                                              (uint64_t)index, m->width, m->height)
                                          : pithp_variant_eval(m->width, m->height);
         s->labels[i] = m->label;
         pithp_transform_run(t, d->base + m->offset, m->width, m->height, &v, s->x + (size_t)i * pixels);
@@ -96,7 +97,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* ---- Delivery -------------------------------------------------------------------------------------------------- */
+/* ---- Delivery ------------------------------------------------------------------------------------------ */
 
 bool pith_loader_next(pith_loader *l, pith_batch *b)
 {
@@ -150,7 +151,7 @@ pith_status pith_loader_epoch(pith_loader *l, uint32_t epoch, int64_t first_batc
 int64_t pith_loader_batches(const pith_loader *l) { return l->batches; }
 int64_t pith_loader_images(const pith_loader *l) { return l->images; }
 
-/* ---- Making and ending ----------------------------------------------------------------------------------------- */
+/* ---- Making and ending --------------------------------------------------------------------------------- */
 
 static void destroy(pith_ctx *c, pithp_obj *o)
 {
@@ -191,9 +192,11 @@ static pith_status check_cfg(pith_data *d, pith_loader_cfg *cfg)
     if (cfg->split != PITH_TRAIN && cfg->split != PITH_VAL)
         return pithp_error(c, PITH_EINVAL, "split %d: expected PITH_TRAIN or PITH_VAL", (int)cfg->split);
     if (cfg->batch < 1 || cfg->batch > MAX_BATCH)
-        return pithp_error(c, PITH_EINVAL, "batch of %d images: expected 1 to %d", cfg->batch, (int)MAX_BATCH);
+        return pithp_error(c, PITH_EINVAL, "batch of %d images: expected 1 to %d", cfg->batch,
+                           (int)MAX_BATCH);
     if (cfg->threads > MAX_THREADS || cfg->depth < 1 || cfg->depth > MAX_DEPTH)
-        return pithp_error(c, PITH_EINVAL, "loader with %d threads and %d batches ahead: expected at most %d and %d",
+        return pithp_error(c, PITH_EINVAL,
+                           "loader with %d threads and %d batches ahead: expected at most %d and %d",
                            cfg->threads, cfg->depth, (int)MAX_THREADS, (int)MAX_DEPTH);
     const char *absurd = cfg->augment ? pithp_augment_check(&cfg->aug) : NULL;
     if (absurd)
@@ -202,9 +205,11 @@ static pith_status check_cfg(pith_data *d, pith_loader_cfg *cfg)
     if (!d->n[cfg->split])
         return pithp_error(c, PITH_EINVAL, "the data set has no images for %s", name);
     if (cfg->drop_last && d->n[cfg->split] < cfg->batch)
-        return pithp_error(c, PITH_EINVAL,
-                           "%lld images for %s do not fill one batch of %d, and incomplete ones are dropped; use a "
-                           "smaller batch", (long long)d->n[cfg->split], name, cfg->batch);
+        return pithp_error(
+            c, PITH_EINVAL,
+            "%lld images for %s do not fill one batch of %d, and incomplete ones are dropped; use a "
+            "smaller batch",
+            (long long)d->n[cfg->split], name, cfg->batch);
     return PITH_OK;
 }
 
@@ -234,8 +239,8 @@ static pith_status make_buffers(pith_loader *l)
     }
     for (int t = 0; t < makers; t++) {
         l->thread[t].l = l;
-        l->thread[t].transform = pithp_transform_at((char *)l->scratch + (size_t)t * each, l->d->size, l->d->max_width,
-                                                    l->d->max_height);
+        l->thread[t].transform = pithp_transform_at((char *)l->scratch + (size_t)t * each, l->d->size,
+                                                    l->d->max_width, l->d->max_height);
     }
     return PITH_OK;
 }
@@ -251,8 +256,8 @@ static void start_threads(pith_loader *l)
         l->n_threads++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (l->n_threads < l->cfg.threads)
-        pithp_log(l->c, PITH_LOG_WARN, "the system gives %d threads for loading images instead of %d", l->n_threads,
-                  l->cfg.threads);
+        pithp_log(l->c, PITH_LOG_WARN, "the system gives %d threads for loading images instead of %d",
+                  l->n_threads, l->cfg.threads);
 }
 
 pith_loader *pith_loader_new(pith_data *d, pith_loader_cfg cfg)

@@ -4,14 +4,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- From memory ------------------------------------------------------------------------------------------------ */
+/* ---- From memory --------------------------------------------------------------------------------------- */
 
 static pith_status check(pith_ctx *c, const uint8_t *pixels, const int32_t *labels, int64_t n, int h, int w,
                          int64_t n_train, int size, int *classes)
 {
     *classes = 0;
     if (!pixels || !labels || n < 1 || n > INT32_MAX)
-        return pithp_error(c, PITH_EINVAL, "a data set of %lld images: expected pixels, labels and at least one image",
+        return pithp_error(c, PITH_EINVAL,
+                           "a data set of %lld images: expected pixels, labels and at least one image",
                            (long long)n);
     if (h < PITHP_MIN_SIDE || w < PITHP_MIN_SIDE || h > PITHP_MAX_SIDE || w > PITHP_MAX_SIDE)
         return pithp_error(c, PITH_EINVAL, "images of %d x %d pixels: expected %d to %d a side", w, h,
@@ -19,8 +20,8 @@ static pith_status check(pith_ctx *c, const uint8_t *pixels, const int32_t *labe
     if (size < 8 || size > 1024)
         return pithp_error(c, PITH_EINVAL, "image size %d: expected 8 to 1024 pixels", size);
     if (n_train < 1 || n_train > n)
-        return pithp_error(c, PITH_EINVAL, "%lld of %lld images for training: expected 1 to all", (long long)n_train,
-                           (long long)n);
+        return pithp_error(c, PITH_EINVAL, "%lld of %lld images for training: expected 1 to all",
+                           (long long)n_train, (long long)n);
     for (int64_t i = 0; i < n; i++) {
         if (labels[i] < 0 || labels[i] >= 20000)
             return pithp_error(c, PITH_EINVAL, "label %d of image %lld: expected 0 to 19999", (int)labels[i],
@@ -28,7 +29,8 @@ static pith_status check(pith_ctx *c, const uint8_t *pixels, const int32_t *labe
         *classes = PITHP_MAX(*classes, labels[i] + 1);
     }
     if (*classes < 2)
-        return pithp_error(c, PITH_EDATA, "all %lld images are of one class; at least two are needed", (long long)n);
+        return pithp_error(c, PITH_EDATA, "all %lld images are of one class; at least two are needed",
+                           (long long)n);
     return PITH_OK;
 }
 
@@ -85,8 +87,8 @@ static pith_status fill(pith_data *d, const uint8_t *pixels, const int32_t *labe
     return status ? status : pithp_data_index(d);
 }
 
-pith_data *pith_data_pixels(pith_ctx *c, const uint8_t *pixels, const int32_t *labels, int64_t n, int height, int width,
-                            const char *const *names, int64_t n_train, int size)
+pith_data *pith_data_pixels(pith_ctx *c, const uint8_t *pixels, const int32_t *labels, int64_t n, int height,
+                            int width, const char *const *names, int64_t n_train, int size)
 {
     int classes;
     size = size ? size : PITHP_MIN(height, width);
@@ -104,7 +106,7 @@ pith_data *pith_data_pixels(pith_ctx *c, const uint8_t *pixels, const int32_t *l
     return d;
 }
 
-/* ---- One file --------------------------------------------------------------------------------------------------- */
+/* ---- One file ------------------------------------------------------------------------------------------ */
 
 static pith_status load(pithp_work *w, const char *path, int size, pith_real *out)
 {
@@ -113,12 +115,14 @@ static pith_status load(pithp_work *w, const char *path, int size, pith_real *ou
     if (w->failed)
         return PITH_ENOMEM;
     if (reason)
-        return pithp_error(w->c, PITH_EFORMAT, "%s: %s; expected a JPEG, PNG, BMP or GIF image", path, reason);
+        return pithp_error(w->c, PITH_EFORMAT, "%s: %s; expected a JPEG, PNG, BMP or GIF image", path,
+                           reason);
     void *memory = pithp_alloc(w->c, pithp_transform_bytes(size, p.width, p.height), 1);
     if (!memory)
         return PITH_ENOMEM;
     pithp_variant v = pithp_variant_eval(p.width, p.height);
-    pithp_transform_run(pithp_transform_at(memory, size, p.width, p.height), p.pixels, p.width, p.height, &v, out);
+    pithp_transform_run(pithp_transform_at(memory, size, p.width, p.height), p.pixels, p.width, p.height, &v,
+                        out);
     pithp_free(w->c, memory);
     return PITH_OK;
 }

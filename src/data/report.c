@@ -36,7 +36,8 @@ pith_status pithp_data_index(pith_data *d)
         return PITH_ENOMEM;
     d->fingerprint = (uint64_t)d->size;
     for (int k = 0; k < d->n_classes; k++)
-        d->fingerprint = pithp_hash_bytes(d->fingerprint, d->pack.class_name[k], strlen(d->pack.class_name[k]));
+        d->fingerprint =
+            pithp_hash_bytes(d->fingerprint, d->pack.class_name[k], strlen(d->pack.class_name[k]));
     for (size_t i = 0; i < d->pack.n; i++)
         count_image(d, i);
     pith_data_report *r = &d->report;
@@ -140,9 +141,10 @@ pith_status pithp_data_check_image(pith_data *d, int64_t index)
 {
     if (pithp_data_intact(d, index))
         return PITH_OK;
-    return pithp_error(d->c, PITH_EFORMAT,
-                       "%s: the stored pixels of %s are damaged (checksum differs); delete that file and start again",
-                       d->cache ? d->cache : "pixels in memory", d->pack.names + d->pack.image[index].path);
+    return pithp_error(
+        d->c, PITH_EFORMAT,
+        "%s: the stored pixels of %s are damaged (checksum differs); delete that file and start again",
+        d->cache ? d->cache : "pixels in memory", d->pack.names + d->pack.image[index].path);
 }
 
 pith_status pith_data_verify(pith_data *d)

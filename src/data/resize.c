@@ -1,6 +1,7 @@
-/* data/resize.c: reduces a decoded picture to the size that is stored. Separable Catmull-Rom (Keys, "Cubic convolution
-   interpolation for digital image processing", 1981, a = -1/2), widened by the scale so that nothing aliases.
-   Weights are whole numbers out of 2^14: sums are exact in float and in int32, the result the same everywhere. */
+/* data/resize.c: reduces a decoded picture to the size that is stored. Separable Catmull-Rom (Keys, "Cubic
+   convolution interpolation for digital image processing", 1981, a = -1/2), widened by the scale so that
+   nothing aliases. Weights are whole numbers out of 2^14: sums are exact in float and in int32, the result
+   the same everywhere. */
 #include "data/data.h"
 #include <math.h>
 #include <string.h>
@@ -44,9 +45,10 @@ static void fill_taps(int32_t *taps, int max, int from, int to)
     }
 }
 
-/* acc [n] = the weighted sum of rows of src, in units of 2^-Q; every partial sum is a whole number below 2^24. */
-PITHP_VECTORIZE static void blend_rows(float *restrict acc, const uint8_t *restrict src, size_t stride, size_t n,
-                                       const int32_t *taps)
+/* acc [n] = the weighted sum of rows of src, in units of 2^-Q; every partial sum is a whole number below
+   2^24. */
+PITHP_VECTORIZE static void blend_rows(float *restrict acc, const uint8_t *restrict src, size_t stride,
+                                       size_t n, const int32_t *taps)
 {
     const uint8_t *row = src + (size_t)taps[0] * stride;
     memset(acc, 0, n * sizeof *acc);
@@ -59,7 +61,8 @@ PITHP_VECTORIZE static void blend_rows(float *restrict acc, const uint8_t *restr
 
 static uint8_t clamp8(int32_t v) { return v < 0 ? 0 : v > 255 ? 255 : (uint8_t)v; }
 
-static void blend_columns(const float *acc, int32_t *line, size_t n, const int32_t *taps, int max, int dw, uint8_t *dst)
+static void blend_columns(const float *acc, int32_t *line, size_t n, const int32_t *taps, int max, int dw,
+                          uint8_t *dst)
 {
     for (size_t i = 0; i < n; i++)
         line[i] = ((int32_t)acc[i] + (1 << (Q - KEEP - 1))) >> (Q - KEEP);
@@ -77,7 +80,8 @@ static void blend_columns(const float *acc, int32_t *line, size_t n, const int32
     }
 }
 
-bool pithp_reduce(pithp_work *w, const uint8_t *src, size_t stride, int sw, int sh, uint8_t *dst, int dw, int dh)
+bool pithp_reduce(pithp_work *w, const uint8_t *src, size_t stride, int sw, int sh, uint8_t *dst, int dw,
+                  int dh)
 {
     if (sw == dw && sh == dh) {
         for (int y = 0; y < sh; y++)

@@ -1,4 +1,5 @@
-/* data/scan.c: walks a folder of photographs. Names are bytes, links are followed once, nothing is opened but folders. */
+/* data/scan.c: walks a folder of photographs. Names are bytes, links are followed once, nothing is opened but
+   folders. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -35,7 +36,8 @@ static int by_name(const void *a, const void *b, void *names)
 static pith_status list_entry(pith_ctx *c, int fd, const char *name, pithp_listing *l)
 {
     struct stat st;
-    bool gone = fstatat(fd, name, &st, 0); /* a dangling link is a file that cannot be opened: it will be reported */
+    bool gone =
+        fstatat(fd, name, &st, 0); /* a dangling link is a file that cannot be opened: it will be reported */
     if (!gone && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
         l->ignored++; /* a pipe would block us, a device never end */
         return PITH_OK;
@@ -106,8 +108,8 @@ pith_status pithp_scan_class(pithp_scan *s, const char *name, int *label)
             return PITH_OK;
         }
     if (s->n_classes == 20000)
-        return pithp_error(s->c, PITH_EDATA, "%s: more than 20,000 classes; is this a folder of class folders?",
-                           s->root);
+        return pithp_error(s->c, PITH_EDATA,
+                           "%s: more than 20,000 classes; is this a folder of class folders?", s->root);
     if (!pithp_grow(s->c, &s->class_name, &s->class_cap, s->n_classes, sizeof *s->class_name) ||
         !pithp_strings_add(s->c, &s->names, name, &s->class_name[s->n_classes]))
         return pith_ctx_status(s->c);
@@ -121,7 +123,7 @@ pith_status pithp_scan_enter(pithp_scan *s, const char *path, bool *again)
     *again = false;
     if (stat(path, &st))
         return PITH_OK; /* opening it will say why */
-    struct pithp_inode here = { (uint64_t)st.st_dev, (uint64_t)st.st_ino };
+    pithp_inode here = { (uint64_t)st.st_dev, (uint64_t)st.st_ino };
     for (size_t i = 0; i < s->n_seen; i++)
         if (s->seen[i].dev == here.dev && s->seen[i].ino == here.ino) {
             *again = true;
@@ -141,7 +143,8 @@ pith_status pithp_scan_walk(pithp_scan *s, const char *rel, int label, int split
     pithp_listing l = { 0 };
     bool again;
     pith_status status = pithp_scan_enter(s, path, &again);
-    if (!status && depth && (again || depth > MAX_DEPTH)) { /* a class folder itself was entered before the walk */
+    if (!status && depth &&
+        (again || depth > MAX_DEPTH)) { /* a class folder itself was entered before the walk */
         s->ignored++;
         goto end;
     }
@@ -225,9 +228,10 @@ pith_status pithp_scan_dir(pith_ctx *c, const char *dir, pithp_scan *s)
     *s = (pithp_scan){ .c = c };
     char *real = realpath(dir, NULL);
     if (!real)
-        return pithp_error(c, errno == ENOENT || errno == ENOTDIR ? PITH_ENOTFOUND : PITH_EIO,
-                           "%s: no folder of images there: %s; give a folder with one sub-folder of images per class",
-                           dir, strerror(errno));
+        return pithp_error(
+            c, errno == ENOENT || errno == ENOTDIR ? PITH_ENOTFOUND : PITH_EIO,
+            "%s: no folder of images there: %s; give a folder with one sub-folder of images per class", dir,
+            strerror(errno));
     s->root = pithp_strdup(c, real);
     free(real);
     pith_status status = s->root ? pithp_layout(s) : PITH_ENOMEM;

@@ -1,5 +1,6 @@
-/* data/stb.c: stb_image, with only the formats and the ways in that we use. It is compiled here and nowhere else.
-   One request for memory is capped: a few bytes of PNG may inflate to gigabytes, whatever its header says. */
+/* data/stb.c: stb_image, with only the formats and the ways in that we use. It is compiled here and nowhere
+   else. One request for memory is capped: a few bytes of PNG may inflate to gigabytes, whatever its header
+   says. */
 #ifdef HAVE_CONFIG_H
 #include "config.h" /* HAVE_LIBJPEG */
 #endif
@@ -11,9 +12,9 @@ enum { LARGEST = 256 << 20 };
 static void *stb_malloc(size_t n) { return n > LARGEST ? NULL : malloc(n); }
 static void *stb_realloc(void *p, size_t n) { return n > LARGEST ? NULL : realloc(p, n); }
 
-#define STBI_MALLOC(n) stb_malloc(n)
+#define STBI_MALLOC(n)     stb_malloc(n)
 #define STBI_REALLOC(p, n) stb_realloc(p, n)
-#define STBI_FREE(p) free(p)
+#define STBI_FREE(p)       free(p)
 #define STBI_NO_STDIO
 #define STBI_NO_LINEAR
 #define STBI_NO_HDR
@@ -40,7 +41,7 @@ static void *stb_realloc(void *p, size_t n) { return n > LARGEST ? NULL : reallo
 #pragma GCC diagnostic ignored "-Wcast-qual"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
-#include <stb/stb_image.h> /* some warnings come at the end of the file: they stay off */
+#include <stb_image.h> /* some warnings come at the end of the file: they stay off */
 
 #include "data/stb.h"
 

@@ -1,10 +1,10 @@
 /* data/transform.c: crop, flip, resize, colour and normalisation of one image, in one pass over its rows.
 
-   Resizing is separable and linear, widened where it reduces so that nothing aliases. Weights are out of 256 and add up
-   to exactly 256, in both directions; so a resized pixel is a whole number of 1/65536, below 2^24, and every float on
-   the way holds a whole number: with or without fused multiply-add, the result is the same. Colour is one 3x3 matrix
-   and an offset, rounded to 2^-12 for the same reason. The pixel that comes out is a whole number from 0 to 255, as a
-   device's is, before it becomes (pixel - 128) / 128. */
+   Resizing is separable and linear, widened where it reduces so that nothing aliases. Weights are out of 256
+   and add up to exactly 256, in both directions; so a resized pixel is a whole number of 1/65536, below 2^24,
+   and every float on the way holds a whole number: with or without fused multiply-add, the result is the
+   same. Colour is one 3x3 matrix and an offset, rounded to 2^-12 for the same reason. The pixel that comes
+   out is a whole number from 0 to 255, as a device's is, before it becomes (pixel - 128) / 128. */
 #include "data/data.h"
 #include <math.h>
 #include <string.h>
@@ -45,9 +45,15 @@ static size_t lay_out(pithp_transform *t, char *p, int size, int w, int h)
     struct {
         void *to;
         size_t bytes;
-    } part[] = { { NULL, sizeof *t },        { &t->ax.first, s * 4 },        { &t->ax.n, s * 4 },
-                 { &t->ax.weight, s * taps * 2 }, { &t->ay.first, s * 4 },        { &t->ay.n, s * 4 },
-                 { &t->ay.weight, s * taps * 2 }, { &t->wx, s * taps * 16 }, { &t->row, (n + 16) * 2 },
+    } part[] = { { NULL, sizeof *t },
+                 { &t->ax.first, s * 4 },
+                 { &t->ax.n, s * 4 },
+                 { &t->ax.weight, s * taps * 2 },
+                 { &t->ay.first, s * 4 },
+                 { &t->ay.n, s * 4 },
+                 { &t->ay.weight, s * taps * 2 },
+                 { &t->wx, s * taps * 16 },
+                 { &t->row, (n + 16) * 2 },
                  { &t->line, (n + 3 * taps + 16) * 4 } };
     for (size_t i = 0; i < PITHP_LEN(part); i++) {
         void *here = p + at;
@@ -106,8 +112,8 @@ static void fill_axis(axis *a, int max, int n, int size, bool flip)
 }
 
 /* row [n] = weighted sum of k rows of src, in 1/256: at most 255 * 256, which 16 bits hold. */
-PITHP_VECTORIZE static void blend2(uint16_t *restrict row, const uint8_t *restrict a, const uint8_t *restrict b,
-                                   unsigned wa, unsigned wb, size_t n)
+PITHP_VECTORIZE static void blend2(uint16_t *restrict row, const uint8_t *restrict a,
+                                   const uint8_t *restrict b, unsigned wa, unsigned wb, size_t n)
 {
     const uint16_t u = (uint16_t)wa, v = (uint16_t)wb;
     for (size_t i = 0; i < n; i++)
@@ -128,7 +134,8 @@ PITHP_VECTORIZE static void to_float(float *restrict line, const uint16_t *restr
         line[i] = (float)row[i];
 }
 
-static void blend_rows(uint16_t *row, const uint8_t *src, size_t stride, size_t n, const uint16_t *w, int taps)
+static void blend_rows(uint16_t *row, const uint8_t *src, size_t stride, size_t n, const uint16_t *w,
+                       int taps)
 {
     const uint8_t *next = taps > 1 ? src + stride : src;
     blend2(row, src, next, w[0], taps > 1 ? w[1] : 0, n);
@@ -175,7 +182,8 @@ INLINE v4f pixel(const v4f *w, const float *p, int taps, const colour *m)
     return (v - middle) * norm;
 }
 
-/* One row of output. A store writes four reals, the fourth into the next pixel, which comes after; the last one three. */
+/* One row of output. A store writes four reals, the fourth into the next pixel, which comes after; the last
+   one three. */
 INLINE void finish_row(const pithp_transform *t, int taps, const colour *colours, pith_real *out)
 {
     const v4f *w = t->wx;
@@ -215,7 +223,8 @@ static double mean_grey(const uint8_t *src, size_t stride, int w, int h)
         for (int x = w > 2 ? 2 : 0; x < w; x += 4, n++)
             for (int k = 0; k < 3; k++)
                 sum[k] += src[(size_t)y * stride + (size_t)x * 3 + (size_t)k];
-    return n ? (grey[0] * (double)sum[0] + grey[1] * (double)sum[1] + grey[2] * (double)sum[2]) / (double)n : 128;
+    return n ? (grey[0] * (double)sum[0] + grey[1] * (double)sum[1] + grey[2] * (double)sum[2]) / (double)n
+             : 128;
 }
 
 static void multiply(double a[3][3], double b[3][3])
@@ -233,7 +242,9 @@ static void turn_hue(double m[3][3], double turns)
     static const double yiq[3][3] = { { 0.299, 0.587, 0.114 },
                                       { 0.595716, -0.274453, -0.321263 },
                                       { 0.211456, -0.522591, 0.311135 } };
-    static const double rgb[3][3] = { { 1, 0.9563, 0.6210 }, { 1, -0.2721, -0.6474 }, { 1, -1.1070, 1.7046 } };
+    static const double rgb[3][3] = { { 1, 0.9563, 0.6210 },
+                                      { 1, -0.2721, -0.6474 },
+                                      { 1, -1.1070, 1.7046 } };
     double angle = 6.283185307179586 * turns, c = cos(angle), s = sin(angle);
     double a[3][3], turn[3][3] = { { 1, 0, 0 }, { 0, c, -s }, { 0, s, c } }, back[3][3];
     memcpy(a, yiq, sizeof a);
@@ -245,7 +256,8 @@ static void turn_hue(double m[3][3], double turns)
 
 static float fixed(double v) { return (float)(floor(v * 4096 + 0.5) / 4096); }
 
-/* Brightness, then contrast about the mean grey value, then saturation, then hue: each is linear, so is the chain. */
+/* Brightness, then contrast about the mean grey value, then saturation, then hue: each is linear, so is the
+   chain. */
 static colour make_colour(const pithp_variant *v, double mean)
 {
     double bc = v->brightness * v->contrast, s = v->saturation, m[3][3];
@@ -278,7 +290,8 @@ static void prepare(pithp_transform *t, const pithp_variant *v)
     }
 }
 
-void pithp_transform_run(pithp_transform *t, const uint8_t *src, int w, int h, const pithp_variant *v, pith_real *out)
+void pithp_transform_run(pithp_transform *t, const uint8_t *src, int w, int h, const pithp_variant *v,
+                         pith_real *out)
 {
     (void)h;
     size_t stride = (size_t)w * 3, n = (size_t)v->w * 3;
@@ -287,7 +300,8 @@ void pithp_transform_run(pithp_transform *t, const uint8_t *src, int w, int h, c
     if (v->colour)
         m = make_colour(v, mean_grey(crop, stride, v->w, v->h));
     prepare(t, v);
-    memset(t->line + n, 0, (3 * (size_t)t->max_taps + 4) * sizeof *t->line); /* weights there are 0; so no NaN */
+    memset(t->line + n, 0,
+           (3 * (size_t)t->max_taps + 4) * sizeof *t->line); /* weights there are 0; so no NaN */
     for (int y = 0; y < t->size; y++, out += 3 * t->size) {
         blend_rows(t->row, crop + (size_t)t->ay.first[y] * stride, stride, n,
                    t->ay.weight + (size_t)y * (size_t)t->max_taps, t->ay.n[y]);
