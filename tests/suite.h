@@ -13,7 +13,7 @@
 
    suite_run prints what failed and Check's own closing line, "100%: Checks: 1, Failures: 0, Errors: 0".
    Check's environment works as always: CK_FORK=no (for a debugger), CK_RUN_CASE=adds, CK_VERBOSITY=verbose,
-   CK_DEFAULT_TIMEOUT (120 s here where the environment says nothing). */
+   CK_DEFAULT_TIMEOUT (600 s here where the environment says nothing). */
 #ifndef PITH_TESTS_SUITE_H
 #define PITH_TESTS_SUITE_H
 
