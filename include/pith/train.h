@@ -54,7 +54,8 @@ typedef struct {
 } pith_schedule_cfg;
 PITH_API double pith_schedule_lr(pith_schedule_cfg cfg, double lr, int64_t step, int64_t steps_per_epoch, int epochs);
 
-/* What the training loop tells: after each step (event 's'), each epoch ('e'), each save ('c') and each note ('n').
+/* What the training loop tells: after each step (event 's'), each epoch ('e'), each save ('c') and each note ('n'); and
+   once, before the first step, the memory that the run takes ('m').
    Epochs count from 1; loss and accuracy are means over the epoch so far. */
 typedef struct {
     char event;
@@ -62,7 +63,7 @@ typedef struct {
     int64_t step, steps; /* within the epoch */
     double loss, accuracy, lr, img_per_s, seconds, eta_seconds;
     double val_loss, val_accuracy; /* after an epoch; NaN if not evaluated */
-    const char *text;              /* of a note, or the path that was saved */
+    const char *text;              /* of a note or of 'm', or the path that was saved */
 } pith_progress;
 
 /* pith_fit's settings; all zero is the recipe that reaches the README's numbers.

@@ -86,6 +86,7 @@ void progress_fit(void *view, const pith_progress *p)
         say("%s", p->text);
     }
     if (v->quiet) return;
+    if (p->event == 'm') fprintf(stderr, "%s\n", p->text);
     if (p->event == 's') step(v, p);
     if (p->event == 'e') epoch(v, p);
 }

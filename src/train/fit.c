@@ -210,6 +210,19 @@ static void take_down(pithp_fit *f, bool use_average)
     pithp_free(f->c, f->best);
 }
 
+/* The plans are made: what the run will need at most is known before it starts. */
+static void tell_memory(const pithp_fit *f)
+{
+    char text[160];
+    snprintf(text, sizeof text, "memory: %.0f MB, of which %.0f MB to train and %.0f MB to evaluate",
+             (double)pith_ctx_memory(f->c, NULL) / 1e6, (double)pith_plan_bytes(f->t->plan) / 1e6,
+             f->e != NULL ? (double)pith_plan_bytes(f->e->plan) / 1e6 : 0.0);
+    pithp_log(f->c, PITH_LOG_INFO, "%s", text);
+    pith_progress p = { .event = 'm', .epochs = f->cfg.epochs, .steps = f->steps, .text = text };
+    if (f->cfg.progress != NULL)
+        f->cfg.progress(f->cfg.progress_user, &p);
+}
+
 pith_status pith_fit(pith_model *m, pith_data *d, pith_fit_cfg cfg)
 {
     if (m == NULL)
@@ -217,8 +230,10 @@ pith_status pith_fit(pith_model *m, pith_data *d, pith_fit_cfg cfg)
     pithp_fit f = { .c = m->ctx, .m = m, .d = d, .cfg = cfg };
     pith_status s = begin(&f);
     bool begun = s == PITH_OK;
-    if (begun)
+    if (begun) {
+        tell_memory(&f);
         s = end(&f, pithp_fit_epochs(&f));
+    }
     take_down(&f, begun && s != PITH_ENAN);
     return s;
 }
