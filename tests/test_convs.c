@@ -78,8 +78,9 @@ static int64_t weights(const pithp_conv *g) { return g->k * g->r * g->s * (g->c 
 /* ---- Forward ---------------------------------------------------------------------------------------------------- */
 typedef struct {
     pithp_conv g;
-    buf x, w, bias, scale, shift, y, mean, var;
+    buf x, w, bias, scale, shift, y, mean, var, load_scale, load_shift;
     bool stats, affine;
+    pithp_x_src load;
     pithp_act act;
     int64_t key;
 } fwd_case;
@@ -90,7 +91,7 @@ static void fwd_on(const fwd_case *c, const pithp_env *e, bool with_bias, pith_r
     pithp_conv_fwd a = { .g = c->g, .x = c->x.p, .w = c->w.p, .bias = with_bias ? c->bias.p : NULL, .y = y,
                          .mean = c->stats ? mean : NULL, .var = c->stats ? var : NULL,
                          .scale = c->affine ? c->scale.p : NULL, .shift = c->affine ? c->shift.p : NULL,
-                         .act = c->act, .scratch = scratch.p };
+                         .act = c->act, .scratch = scratch.p, .load = c->load };
     if (e->k)
         pithp_conv_forward(e, &a);
     else
@@ -98,10 +99,31 @@ static void fwd_on(const fwd_case *c, const pithp_env *e, bool with_bias, pith_r
     buf_free(&scratch);
 }
 
+/* A transformation of x on loading, for every third shape that has it; on a grid, so that no sum lands on a kink. */
+static pithp_x_src load_of(const pithp_conv *g, int64_t i, buf *x, buf *scale, buf *shift, pithp_rand *r)
+{
+    *scale = buf_grid(g->c, 0.125, 0, r), *shift = buf_grid(g->c, 0.5, 0.001953125, r);
+    if (!pithp_conv_loads(g) || i % 3 != 1) return (pithp_x_src){ 0 };
+    buf_free(x);
+    *x = buf_grid(g->n * g->h * g->w * g->c, 0.0625, 0, r);
+    return (pithp_x_src){ scale->p, shift->p, (pithp_act)(i % PITHP_ACT_COUNT) };
+}
+
+/* |x| as the products see it. */
+static buf seen(const buf *x, const pithp_x_src *load, int64_t c)
+{
+    buf s = buf_copy(x, true);
+    for (int64_t i = 0; i < s.n && load->scale; i++)
+        s.p[i] = (pith_real)fabs(pithp_ref_act(load->act, (double)x->p[i] * (double)load->scale[i % c] +
+                                                              (double)load->shift[i % c]));
+    return s;
+}
+
 /* How large the sums' terms are: the twin on absolute values, without what follows. */
 static buf fwd_size(const fwd_case *c, bool with_bias)
 {
-    buf x = buf_copy(&c->x, true), w = buf_copy(&c->w, true), b = buf_copy(&c->bias, true), s = buf_new(c->y.n, 0);
+    buf x = seen(&c->x, &c->load, c->g.c), w = buf_copy(&c->w, true), b = buf_copy(&c->bias, true);
+    buf s = buf_new(c->y.n, 0);
     pithp_ref_conv_forward(&(pithp_conv_fwd){ .g = c->g, .x = x.p, .w = w.p, .bias = with_bias ? b.p : NULL, .y = s.p });
     for (int64_t i = 0; i < s.n && c->affine; i++)
         s.p[i] = (pith_real)fabs((double)s.p[i] * (double)c->scale.p[i % c->g.k]) +
@@ -117,6 +139,7 @@ static void check_forward(kind what, int64_t i, pithp_rand *r)
     const pithp_conv *g = &c.g;
     bool with_bias = i % 3 == 0;
     c.x = buf_random(g->n * g->h * g->w * g->c, r), c.w = buf_random(weights(g), r);
+    c.load = load_of(g, i, &c.x, &c.load_scale, &c.load_shift, r);
     c.bias = buf_random(g->k, r), c.scale = buf_random(g->k, r), c.shift = buf_random(g->k, r);
     c.y = buf_new(g->n * g->p * g->q * g->k, 1), c.mean = buf_new(g->k, 0), c.var = buf_new(g->k, 0);
     buf got = buf_new(c.y.n, 1), m = buf_new(g->k, 0), v = buf_new(g->k, 0), size = fwd_size(&c, with_bias);
@@ -140,6 +163,7 @@ static void check_forward(kind what, int64_t i, pithp_rand *r)
         buf_free(&first), buf_free(&m1), buf_free(&v1);
     }
     buf_free(&c.x), buf_free(&c.w), buf_free(&c.bias), buf_free(&c.scale), buf_free(&c.shift), buf_free(&c.y);
+    buf_free(&c.load_scale), buf_free(&c.load_shift);
     buf_free(&c.mean), buf_free(&c.var), buf_free(&got), buf_free(&m), buf_free(&v), buf_free(&size);
 }
 
@@ -154,15 +178,21 @@ END_TEST
 typedef struct {
     pithp_conv g;
     buf x, w, dy, dz, y, scale, shift, a, b, d, dx, dw, db; /* dx, dw, db: what is added to */
+    buf load_scale, load_shift, load_mean, s1, s2;
+    pithp_x_src load;
     bool fused, add, want_dx, want_dw, want_db;
     pithp_act act;
 } bwd_case;
 
-static void bwd_on(const bwd_case *c, const pithp_env *e, pith_real *dx, pith_real *dw, pith_real *db)
+/* to: dx, dw, dbias, s1, s2 */
+static void bwd_on(const bwd_case *c, const pithp_env *e, const buf to[5])
 {
+    pith_real *dx = to[0].p, *dw = to[1].p, *db = to[2].p;
+    bool reduce = c->load.scale && c->want_dx;
     buf scratch = scratch_new(pithp_conv_bwd_scratch(&c->g, e->threads));
     pithp_conv_bwd a = { .g = c->g, .x = c->x.p, .w = c->w.p, .dx = c->want_dx ? dx : NULL, .dx_add = c->add,
-                         .dw = c->want_dw ? dw : NULL, .dbias = c->want_db ? db : NULL, .scratch = scratch.p };
+                         .dw = c->want_dw ? dw : NULL, .dbias = c->want_db ? db : NULL, .scratch = scratch.p, .load = c->load,
+                         .load_mean = c->load_mean.p, .load_s1 = reduce ? to[3].p : NULL, .load_s2 = to[4].p };
     if (c->fused)
         a.src = (pithp_dy_src){ .dz = c->dz.p, .y = c->y.p, .scale = c->scale.p, .shift = c->shift.p, .a = c->a.p,
                                 .b = c->b.p, .d = c->d.p, .act = c->act };
@@ -171,6 +201,8 @@ static void bwd_on(const bwd_case *c, const pithp_env *e, pith_real *dx, pith_re
     memcpy(dx, c->dx.p, (size_t)c->dx.n * sizeof *dx);
     memcpy(dw, c->dw.p, (size_t)c->dw.n * sizeof *dw);
     memcpy(db, c->db.p, (size_t)c->db.n * sizeof *db);
+    memset(to[3].p, 0, (size_t)c->g.c * sizeof *db);
+    memset(to[4].p, 0, (size_t)c->g.c * sizeof *db);
     if (e->k)
         pithp_conv_backward(e, &a);
     else
@@ -179,36 +211,49 @@ static void bwd_on(const bwd_case *c, const pithp_env *e, pith_real *dx, pith_re
 }
 
 /* The sizes of the sums' terms. Where dy is computed, its own terms may cancel, so they count one by one. */
-static void bwd_sizes(const bwd_case *c, pith_real *dx, pith_real *dw, pith_real *db)
+static void bwd_sizes(const bwd_case *c, const buf size[5])
 {
     bwd_case s = *c;
-    s.x = buf_copy(&c->x, true), s.w = buf_copy(&c->w, true), s.dy = buf_copy(&c->dy, true), s.fused = false;
+    s.x = seen(&c->x, &c->load, c->g.c), s.load.scale = NULL, s.w = buf_copy(&c->w, true), s.dy = buf_copy(&c->dy, true), s.fused = false;
     s.dx = buf_copy(&c->dx, true), s.dw = buf_copy(&c->dw, true), s.db = buf_copy(&c->db, true);
     for (int64_t i = 0; i < s.dy.n && c->fused; i++) {
         int64_t k = i % c->g.k;
         s.dy.p[i] = (pith_real)(fabs((double)c->a.p[k] * (double)c->dz.p[i]) * 1.2 + fabs((double)c->d.p[k]) +
                                 fabs((double)c->b.p[k] * (double)c->y.p[i]));
     }
-    bwd_on(&s, &(pithp_env){ .threads = 1 }, dx, dw, db);
+    bwd_on(&s, &(pithp_env){ .threads = 1 }, size);
+    for (int64_t i = 0; i < c->x.n; i++) { /* an activation's gradient may reach 1.1 */
+        int64_t j = i % c->g.c;
+        double v = 1.2 * (double)size[0].p[i];
+        size[3].p[j] += (pith_real)v;
+        size[4].p[j] += (pith_real)(v * fabs((double)c->x.p[i] - (double)c->load_mean.p[j]));
+    }
     buf_free(&s.x), buf_free(&s.w), buf_free(&s.dy), buf_free(&s.dx), buf_free(&s.dw), buf_free(&s.db);
 }
 
-static void check_isa(const bwd_case *c, int isa, int64_t key, const buf want[3], const buf size[3])
+#define OUTS 5
+
+static void sizes_of(const bwd_case *c, int64_t n[OUTS])
 {
-    const char *name = pithp_isa_name((pithp_isa)isa);
-    buf one[3], got[3];
-    const int64_t n[3] = { c->dx.n, c->dw.n, c->db.n };
-    for (int j = 0; j < 3; j++) one[j] = buf_new(n[j], 1), got[j] = buf_new(n[j], 1);
+    n[0] = c->dx.n, n[1] = c->dw.n, n[2] = c->db.n, n[3] = n[4] = c->g.c;
+}
+
+static void check_isa(const bwd_case *c, int isa, int64_t key, const buf want[OUTS], const buf size[OUTS])
+{
+    static const char *const names[OUTS] = { "dx", "dw", "dbias", "s1", "s2" };
+    buf one[OUTS], got[OUTS];
+    int64_t n[OUTS];
+    sizes_of(c, n);
+    for (int j = 0; j < OUTS; j++) one[j] = buf_new(n[j], 1), got[j] = buf_new(n[j], 1);
     for (size_t t = 0; t < PITHP_LEN(threads_of); t++) {
         pithp_env e = env(isa, threads_of[t]);
-        buf *to = t ? got : one;
-        bwd_on(c, &e, to[0].p, to[1].p, to[2].p);
-        for (int j = 0; j < 3 && t; j++) ck_assert_mem_eq(got[j].p, one[j].p, (size_t)n[j] * sizeof *got[j].p);
+        bwd_on(c, &e, t ? got : one);
+        for (int j = 0; j < OUTS && t; j++) ck_assert_mem_eq(got[j].p, one[j].p, (size_t)n[j] * sizeof *got[j].p);
     }
-    same("dx", name, key, one[0].p, want[0].p, size[0].p, n[0], TOL);
-    same("dw", name, key, one[1].p, want[1].p, size[1].p, n[1], TOL);
-    same("dbias", name, key, one[2].p, want[2].p, size[2].p, n[2], TOL);
-    for (int j = 0; j < 3; j++) buf_free(&one[j]), buf_free(&got[j]);
+    for (int j = 0; j < OUTS; j++) {
+        same(names[j], pithp_isa_name((pithp_isa)isa), key, one[j].p, want[j].p, size[j].p, n[j], TOL);
+        buf_free(&one[j]), buf_free(&got[j]);
+    }
 }
 
 static void check_backward(kind what, int64_t i, pithp_rand *r)
@@ -222,14 +267,17 @@ static void check_backward(kind what, int64_t i, pithp_rand *r)
     c.scale = buf_grid(g->k, 0.125, 0, r), c.shift = buf_grid(g->k, 0.5, 0.001953125, r);
     c.a = buf_random(g->k, r), c.b = buf_random(g->k, r), c.d = buf_random(g->k, r);
     c.dx = buf_random(c.x.n, r), c.dw = buf_random(c.w.n, r), c.db = buf_random(g->k, r);
-    buf want[3], size[3];
-    const int64_t n[3] = { c.x.n, c.w.n, g->k };
-    for (int j = 0; j < 3; j++) want[j] = buf_new(n[j], 0), size[j] = buf_new(n[j], 0);
-    bwd_on(&c, &(pithp_env){ .threads = 1 }, want[0].p, want[1].p, want[2].p);
-    bwd_sizes(&c, size[0].p, size[1].p, size[2].p);
+    c.load = load_of(g, i, &c.x, &c.load_scale, &c.load_shift, r);
+    c.load_mean = buf_random(g->c, r), c.s1 = buf_random(1, r), c.s2 = buf_random(1, r);
+    buf want[OUTS], size[OUTS];
+    int64_t n[OUTS];
+    sizes_of(&c, n);
+    for (int j = 0; j < OUTS; j++) want[j] = buf_new(n[j], 0), size[j] = buf_new(n[j], 0);
+    bwd_on(&c, &(pithp_env){ .threads = 1 }, want);
+    bwd_sizes(&c, size);
     for (int isa = 0; isa <= (int)pithp_isa_best(); isa++) check_isa(&c, isa, i + 1000 * what, want, size);
-    for (int j = 0; j < 3; j++) buf_free(&want[j]), buf_free(&size[j]);
-    for (buf *b = &c.x; b <= &c.db; b++) buf_free(b);
+    for (int j = 0; j < OUTS; j++) buf_free(&want[j]), buf_free(&size[j]);
+    for (buf *b = &c.x; b <= &c.s2; b++) buf_free(b);
 }
 
 START_TEST(backward)
@@ -238,6 +286,24 @@ START_TEST(backward)
     for (int64_t i = 0; i < 24; i++) check_backward((kind)_i, i, &r);
 }
 END_TEST
+
+/* dx and dw sample by sample, row by row, all of dy in view. */
+static void by_rows(bwd_case *c, const buf to[OUTS])
+{
+    const pithp_conv *g = &c->g;
+    pithp_env e = env(0, 1);
+    memcpy(to[1].p, c->dw.p, (size_t)c->dw.n * sizeof *to[1].p);
+    for (int64_t s = 0; s < g->n; s++) {
+        int64_t at = s * g->p * g->q * g->k, in = g->w * g->c, out = g->q * g->k;
+        pith_real *dy = c->dy.p + at;
+        if (c->fused)
+            e.k->bn_dy(c->dz.p + at, c->y.p + at, c->scale.p, c->shift.p, c->a.p, c->b.p, c->d.p, c->act, g->p * g->q,
+                       g->k, dy, false);
+        for (int64_t h = 0; h < g->h; h++)
+            e.k->dw_row_dx(g, dy, 0, g->p, c->w.p, h, to[0].p + (s * g->h + h) * in, false);
+        for (int64_t p = 0; p < g->p; p++) e.k->dw_row_dw(g, c->x.p + s * g->h * in, dy + p * out, p, to[1].p);
+    }
+}
 
 /* A sample taller than one band: bands share rows of dy. */
 START_TEST(bands)
@@ -256,29 +322,25 @@ START_TEST(bands)
         c.scale = buf_grid(g->k, 0.125, 0, &r), c.shift = buf_grid(g->k, 0.5, 0.001953125, &r);
         c.a = buf_random(g->k, &r), c.b = buf_random(g->k, &r), c.d = buf_random(g->k, &r);
         c.dx = buf_random(c.x.n, &r), c.dw = buf_random(c.w.n, &r), c.db = buf_random(g->k, &r);
-        /* the twin is too slow here: the base set, which the small shapes proved, on bands of its own is the measure */
-        buf got[3], one[3];
-        const int64_t n[3] = { c.x.n, c.w.n, g->k };
-        for (int j = 0; j < 3; j++) got[j] = buf_new(n[j], 0), one[j] = buf_new(n[j], 0);
-        pithp_conv whole = *g;
-        pithp_env e = env(0, 1);
-        for (int64_t s = 0; s < g->n; s++) { /* sample by sample, row by row, all of dy in view */
-            int64_t at = s * g->p * g->q * g->k;
-            pith_real *dy = c.dy.p + at;
-            if (c.fused)
-                e.k->bn_dy(c.dz.p + at, c.y.p + at, c.scale.p, c.shift.p, c.a.p, c.b.p, c.d.p, c.act, g->p * g->q, g->k,
-                           dy, false);
-            for (int64_t h = 0; h < g->h; h++)
-                e.k->dw_row_dx(&whole, dy, 0, g->p, c.w.p, h, got[0].p + (s * g->h + h) * g->w * g->c, false);
-        }
+        c.load_scale = buf_grid(g->c, 0.125, 0, &r), c.load_shift = buf_grid(g->c, 0.5, 0.001953125, &r);
+        c.load_mean = buf_random(g->c, &r), c.s1 = buf_random(1, &r), c.s2 = buf_random(1, &r);
+        /* the twin is too slow here: row kernels, which the small shapes proved, on whole samples are the measure */
+        buf want[OUTS], got[OUTS];
+        int64_t n[OUTS];
+        sizes_of(&c, n);
+        for (int j = 0; j < OUTS; j++) want[j] = buf_new(n[j], 0), got[j] = buf_new(n[j], 0);
+        by_rows(&c, want);
+        if (i % 3 == 2) c.load = (pithp_x_src){ c.load_scale.p, c.load_shift.p, PITHP_ACT_RELU6 };
         for (int isa = 0; isa <= (int)pithp_isa_best(); isa++) {
-            pithp_env f = env(isa, 1 + isa);
-            bwd_on(&c, &f, one[0].p, one[1].p, one[2].p);
+            pithp_env e = env(isa, 1 + isa);
+            bwd_on(&c, &e, got);
             for (int64_t j = 0; j < n[0]; j++)
-                ck_assert(fabs((double)one[0].p[j] - (double)got[0].p[j]) <= 1e-4 * (10 + fabs((double)got[0].p[j])));
+                ck_assert(fabs((double)got[0].p[j] - (double)want[0].p[j]) <= 1e-4 * (10 + fabs((double)want[0].p[j])));
+            for (int64_t j = 0; j < n[1] && !c.load.scale; j++)
+                ck_assert(fabs((double)got[1].p[j] - (double)want[1].p[j]) <= 1e-4 * (100 + fabs((double)want[1].p[j])));
         }
-        for (int j = 0; j < 3; j++) buf_free(&got[j]), buf_free(&one[j]);
-        for (buf *b = &c.x; b <= &c.db; b++) buf_free(b);
+        for (int j = 0; j < OUTS; j++) buf_free(&want[j]), buf_free(&got[j]);
+        for (buf *b = &c.x; b <= &c.s2; b++) buf_free(b);
     }
 }
 END_TEST

@@ -9,6 +9,7 @@ typedef struct {
     int64_t rows, tile, sub, taps; /* taps: R*S*C/groups */
     int64_t records, packed, col_size; /* reals of scratch: statistics, weights of one group, windows a thread */
     pith_real *record, *w, *col;
+    bool pointwise;
 } fwd;
 
 static int64_t pieces(int64_t reals) { return (int64_t)(pithp_piece(reals) / sizeof(pith_real)); }
@@ -21,13 +22,14 @@ static fwd fwd_layout(const pithp_conv *g)
     f.sub = pithp_i64min(f.tile, pithp_sub_rows(width));
     f.records = pieces((pithp_ceil_div(f.rows, pithp_tile_cap(width)) + 16) * 3 * g->k);
     f.packed = pieces(pithp_packed(g->k / g->groups, f.taps));
-    f.col_size = pithp_is_pointwise(g) ? 0 : pieces(f.sub * f.taps);
+    f.pointwise = pithp_is_pointwise(g);
+    f.col_size = pieces(f.sub * f.taps); /* a 1x1's transformed input is as large */
     return f;
 }
 
 size_t pithp_conv_fwd_scratch(const pithp_conv *g, int threads)
 {
-    if (pithp_is_depthwise(g)) return pithp_dw_fwd_scratch(g);
+    if (pithp_is_depthwise(g)) return pithp_dw_fwd_scratch(g, threads);
     fwd f = fwd_layout(g);
     return (size_t)(f.records + g->groups * f.packed + threads * f.col_size) * sizeof(pith_real);
 }
@@ -50,6 +52,16 @@ void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t ro
         k->affine_act(y, a->scale, a->scale ? a->shift : bias, NULL, false, a->act, rows, c, y);
 }
 
+bool pithp_conv_loads(const pithp_conv *g) { return pithp_is_depthwise(g) || pithp_is_pointwise(g); }
+
+const pith_real *pithp_x_rows(const pithp_env *e, const pithp_x_src *src, const pith_real *x, int64_t first, int64_t rows,
+                              int64_t c, pith_real *buf)
+{
+    if (!src->scale) return x + first * c;
+    e->k->affine_act(x + first * c, src->scale, src->shift, NULL, false, src->act, rows, c, buf);
+    return buf;
+}
+
 static void fwd_tile(void *arg, int64_t t, int thread)
 {
     const fwd *f = arg;
@@ -60,11 +72,11 @@ static void fwd_tile(void *arg, int64_t t, int thread)
         int64_t rows = pithp_i64min(f->sub, to - i);
         pith_real *y = f->a->y + i * g->k;
         for (int64_t j = 0; j < g->groups; j++) {
-            const pith_real *x = f->a->x + i * g->c;
-            if (f->col_size) {
+            const pith_real *x = col;
+            if (f->pointwise)
+                x = pithp_x_rows(f->e, &f->a->load, f->a->x, i, rows, g->c, col);
+            else
                 pithp_im2col(g, f->a->x, j, i, rows, col);
-                x = col;
-            }
             f->e->k->gemm(rows, kg, f->taps, x, f->taps, 1, f->w + j * f->packed, 0, false, y + j * kg, g->k);
         }
         pithp_conv_epilogue(f->e, f->a, rows, y, f->record + t * 3 * g->k, i == from);

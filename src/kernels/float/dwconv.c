@@ -8,9 +8,35 @@ static int64_t pieces(int64_t reals) { return (int64_t)(pithp_piece(reals) / siz
 typedef struct {
     const pithp_env *e;
     const pithp_conv_fwd *a;
-    int64_t rows, tile, most;
-    pith_real *part;
+    int64_t rows, tile, most, x_size;
+    pith_real *part, *x;
 } fwd;
+
+/* Input rows that output rows p0..p1 see: *i0..*i1. */
+static void seen(const pithp_conv *g, int64_t p0, int64_t p1, int64_t *i0, int64_t *i1)
+{
+    *i0 = pithp_i64min(g->h, pithp_i64max(0, p0 * g->stride_h - g->pt));
+    *i1 = pithp_i64max(*i0, pithp_i64min(g->h, (p1 - 1) * g->stride_h - g->pt + (g->r - 1) * g->dil_h + 1));
+}
+
+/* The most input rows that `rows` output rows of a sample see. */
+static int64_t seen_most(const pithp_conv *g, int64_t rows)
+{
+    return pithp_i64min(g->h, (pithp_i64min(rows, g->p) - 1) * g->stride_h + (g->r - 1) * g->dil_h + 1);
+}
+
+/* Sample n's input for output rows p0..p1, transformed into buf if asked for; then *g is the band alone. */
+static const pith_real *band_of(const pithp_env *e, const pithp_x_src *src, const pith_real *x, int64_t n, int64_t p0,
+                                int64_t p1, pith_real *buf, pithp_conv *g)
+{
+    int64_t i0, i1;
+    if (!src->scale) return x + n * g->h * g->w * g->c;
+    seen(g, p0, p1, &i0, &i1);
+    pithp_x_rows(e, src, x, (n * g->h + i0) * g->w, (i1 - i0) * g->w, g->c, buf);
+    g->h = i1 - i0;
+    g->pt += i0;
+    return buf;
+}
 
 static fwd fwd_layout(const pithp_conv *g)
 {
@@ -19,12 +45,14 @@ static fwd fwd_layout(const pithp_conv *g)
     int64_t cap = pithp_i64max(1, PITHP_TILE_BYTES / (int64_t)sizeof(float) / pithp_i64max(width, 1));
     f.tile = pithp_i64max(1, pithp_i64min(cap, pithp_ceil_div(f.rows, 16)));
     f.most = pithp_ceil_div(f.rows, cap) + 16;
+    f.x_size = pieces(seen_most(g, f.tile) * g->w * g->c);
     return f;
 }
 
-size_t pithp_dw_fwd_scratch(const pithp_conv *g)
+size_t pithp_dw_fwd_scratch(const pithp_conv *g, int threads)
 {
-    return pithp_piece(fwd_layout(g).most * 3 * g->c);
+    fwd f = fwd_layout(g);
+    return (size_t)(pieces(f.most * 3 * g->c) + threads * f.x_size) * sizeof(pith_real);
 }
 
 static void fwd_tile(void *arg, int64_t t, int thread)
@@ -33,12 +61,17 @@ static void fwd_tile(void *arg, int64_t t, int thread)
     const pithp_conv *g = &f->a->g;
     int64_t from = t * f->tile, to = pithp_i64min(from + f->tile, f->rows), rc = g->q * g->c;
     int64_t sub = pithp_i64max(1, 6144 / pithp_i64max(rc, 1));
-    (void)thread;
-    for (int64_t i = from; i < to; i += sub) {
-        int64_t end = pithp_i64min(i + sub, to);
-        for (int64_t j = i; j < end; j++)
-            f->e->k->dw_row(g, f->a->x + j / g->p * g->h * g->w * g->c, f->a->w, j % g->p, f->a->y + j * rc);
-        pithp_conv_epilogue(f->e, f->a, (end - i) * g->q, f->a->y + i * rc, f->part + t * 3 * g->c, i == from);
+    pith_real *record = f->part + t * 3 * g->c;
+    for (int64_t i = from; i < to;) { /* sample by sample */
+        int64_t n = i / g->p, end = pithp_i64min(to, (n + 1) * g->p);
+        pithp_conv band = *g;
+        const pith_real *x = band_of(f->e, &f->a->load, f->a->x, n, i - n * g->p, end - n * g->p,
+                                     f->x + thread * f->x_size, &band);
+        while (i < end) {
+            int64_t first = i, stop = pithp_i64min(i + sub, end);
+            for (; i < stop; i++) f->e->k->dw_row(&band, x, f->a->w, i - n * g->p, f->a->y + i * rc);
+            pithp_conv_epilogue(f->e, f->a, (stop - first) * g->q, f->a->y + first * rc, record, first == from);
+        }
     }
 }
 
@@ -50,6 +83,7 @@ void pithp_dw_forward(const pithp_env *e, const pithp_conv_fwd *a)
     f.e = e;
     f.a = a;
     f.part = a->scratch;
+    f.x = f.part + pieces(f.most * 3 * g->c);
     pithp_parallel(e->threads, tiles, fwd_tile, &f);
     if (a->mean) pithp_stats_merge(f.part, tiles, f.rows * g->q, f.tile * g->q, g->c, a->mean, a->var);
 }
@@ -58,15 +92,16 @@ void pithp_dw_forward(const pithp_env *e, const pithp_conv_fwd *a)
 typedef struct {
     const pithp_env *e;
     const pithp_conv_bwd *a;
-    int64_t band, bands, units, slots, dw_size, db_size, dy_size;
-    pith_real *dw, *db, *dy;
+    int64_t band, bands, units, slots, dw_size, db_size, dy_size, x_size;
+    pith_real *dw, *db, *red, *dy; /* a thread's x follows its dy */
 } bwd;
 
 static bwd bwd_layout(const pithp_conv *g)
 {
     bwd b = { 0 };
     int64_t reach = (g->r - 1) * g->dil_h / g->stride_h + 2; /* rows of dy beyond a band that its dx may need */
-    int64_t fit = PITHP_TILE_BYTES / (int64_t)sizeof(float) / pithp_i64max(g->q * g->c, 1);
+    int64_t width = g->q * g->c + g->stride_h * g->w * g->c;
+    int64_t fit = 2 * PITHP_TILE_BYTES / (int64_t)sizeof(float) / pithp_i64max(width, 1);
     b.bands = pithp_ceil_div(g->p, pithp_i64max(1, fit > 3 * reach ? fit - 2 * reach : reach));
     if (fit >= g->p) b.bands = 1;
     b.band = pithp_ceil_div(g->p, b.bands);
@@ -76,13 +111,14 @@ static bwd bwd_layout(const pithp_conv *g)
     b.dw_size = pieces(g->r * g->s * g->c);
     b.db_size = pieces(g->c);
     b.dy_size = pieces(pithp_i64min(g->p, b.band + 2 * reach) * g->q * g->c);
+    b.x_size = pieces(seen_most(g, b.band) * g->w * g->c);
     return b;
 }
 
 size_t pithp_dw_bwd_scratch(const pithp_conv *g, int threads)
 {
     bwd b = bwd_layout(g);
-    return (size_t)(b.slots * (b.dw_size + b.db_size) + threads * b.dy_size) * sizeof(pith_real);
+    return (size_t)(b.slots * (b.dw_size + 3 * b.db_size) + threads * (b.dy_size + b.x_size)) * sizeof(pith_real);
 }
 
 /* The first input row of band i: about the middle of the rows that its first output row sees. */
@@ -94,8 +130,9 @@ static int64_t first_input(const pithp_conv *g, const bwd *b, int64_t i)
     return pithp_i64max(0, pithp_i64min(row, g->h));
 }
 
-static void bwd_band(const bwd *b, int64_t n, int64_t i, pith_real *buf, pith_real *dw, pith_real *db)
+static void bwd_band(const bwd *b, int64_t slot, int64_t n, int64_t i, pith_real *buf)
 {
+    pith_real *dw = b->dw + slot * b->dw_size, *db = b->db + slot * b->db_size, *red = b->red + slot * 2 * b->db_size;
     const pithp_conv_bwd *a = b->a;
     const pithp_conv *g = &a->g;
     const pithp_kern *k = b->e->k;
@@ -107,23 +144,29 @@ static void bwd_band(const bwd *b, int64_t n, int64_t i, pith_real *buf, pith_re
         hi = pithp_i64max(hi, pithp_i64min(g->p, (i1 - 1 + g->pt) / g->stride_h + 1));
     }
     const pith_real *dy = pithp_dy_rows(b->e, &a->src, (n * g->p + lo) * g->q, (hi - lo) * g->q, g->c, buf);
-    const pith_real *x = a->x + n * g->h * g->w * g->c;
-    if (a->dw)
-        for (int64_t p = p0; p < p1; p++) k->dw_row_dw(g, x, dy + (p - lo) * rc, p, dw);
+    if (a->dw) {
+        pithp_conv own = *g;
+        const pith_real *x = band_of(b->e, &a->load, a->x, n, p0, p1, buf + b->dy_size, &own);
+        for (int64_t p = p0; p < p1; p++) k->dw_row_dw(&own, x, dy + (p - lo) * rc, p, dw);
+    }
     if (a->dbias) k->col_sum(dy + (p0 - lo) * rc, (p1 - p0) * g->q, g->c, db);
-    if (a->dx)
-        for (int64_t r = i0; r < i1; r++)
-            k->dw_row_dx(g, dy, lo, hi, a->w, r, a->dx + (n * g->h + r) * g->w * g->c, a->dx_add);
+    for (int64_t r = i0; r < i1 && a->dx; r++) {
+        int64_t at = (n * g->h + r) * g->w * g->c;
+        k->dw_row_dx(g, dy, lo, hi, a->w, r, a->dx + at, a->dx_add);
+        if (a->load_s1)
+            k->bn_reduce(a->dx + at, a->x + at, a->load.scale, a->load.shift, a->load_mean, a->load.act, g->w, g->c,
+                         red, red + b->db_size);
+    }
 }
 
 static void bwd_slot(void *arg, int64_t slot, int thread)
 {
     const bwd *b = arg;
-    pith_real *dw = b->dw + slot * b->dw_size, *db = b->db + slot * b->db_size;
-    memset(dw, 0, (size_t)b->dw_size * sizeof *dw);
-    memset(db, 0, (size_t)b->db_size * sizeof *db);
+    memset(b->dw + slot * b->dw_size, 0, (size_t)b->dw_size * sizeof *b->dw);
+    memset(b->db + slot * b->db_size, 0, (size_t)b->db_size * sizeof *b->dw);
+    memset(b->red + slot * 2 * b->db_size, 0, (size_t)(2 * b->db_size) * sizeof *b->dw);
     for (int64_t u = slot * b->units / b->slots; u < (slot + 1) * b->units / b->slots; u++)
-        bwd_band(b, u / b->bands, u % b->bands, b->dy + thread * b->dy_size, dw, db);
+        bwd_band(b, slot, u / b->bands, u % b->bands, b->dy + thread * (b->dy_size + b->x_size));
 }
 
 void pithp_dw_backward(const pithp_env *e, const pithp_conv_bwd *a)
@@ -134,8 +177,13 @@ void pithp_dw_backward(const pithp_env *e, const pithp_conv_bwd *a)
     b.a = a;
     b.dw = a->scratch;
     b.db = b.dw + b.slots * b.dw_size;
-    b.dy = b.db + b.slots * b.db_size;
+    b.red = b.db + b.slots * b.db_size;
+    b.dy = b.red + b.slots * 2 * b.db_size;
     pithp_parallel(e->threads, b.slots, bwd_slot, &b);
     if (a->dw) pithp_slots_add(e, b.dw, b.slots, b.dw_size, g->r * g->s * g->c, a->dw, true);
     if (a->dbias) pithp_slots_add(e, b.db, b.slots, b.db_size, g->c, a->dbias, true);
+    if (a->load_s1) {
+        pithp_slots_add(e, b.red, b.slots, 2 * b.db_size, g->c, a->load_s1, false);
+        pithp_slots_add(e, b.red + b.db_size, b.slots, 2 * b.db_size, g->c, a->load_s2, false);
+    }
 }

@@ -155,6 +155,15 @@ void pithp_bn_dy(const pithp_env *e, const pith_real *dz, const pith_real *y, co
                  int64_t rows, int64_t c, pith_real *dy, bool add);
 
 /* ---- Convolution, any groups; depthwise has kernels of its own ---------------------------- */
+/* What is done to x as it is loaded: x' = act(scale[c]*x + shift[c]), never stored; scale NULL: nothing. So the layer
+   before need not normalise, and its raw outputs are all that is kept. Only where pithp_conv_loads says so. */
+typedef struct {
+    const pith_real *scale, *shift; /* [C] */
+    pithp_act act;
+} pithp_x_src;
+
+bool pithp_conv_loads(const pithp_conv *g); /* depthwise, and 1x1 with stride 1 */
+
 typedef struct {
     pithp_conv g;
     const pith_real *x, *w, *bias; /* bias [K] or NULL */
@@ -163,6 +172,7 @@ typedef struct {
     const pith_real *scale, *shift;  /* [K]: y = act(scale*y + shift) in the epilogue; or NULL (then act applies alone) */
     pithp_act act;
     void *scratch;
+    pithp_x_src load;
 } pithp_conv_fwd;
 
 size_t pithp_conv_fwd_scratch(const pithp_conv *g, int threads);
@@ -184,6 +194,11 @@ typedef struct {
     bool dx_add;
     pith_real *dw, *dbias; /* += ; NULL: not wanted */
     void *scratch;
+    pithp_x_src load; /* as in the forward pass; dx is then the gradient of x', before its activation and scale */
+    /* With load and dx: pithp_bn_reduce(dx, x, load.scale, load.shift, load_mean, load.act) taken while dx is in cache,
+       which is what the layer before needs first. [C], or NULL. */
+    const pith_real *load_mean;
+    pith_real *load_s1, *load_s2;
 } pithp_conv_bwd;
 
 size_t pithp_conv_bwd_scratch(const pithp_conv *g, int threads);

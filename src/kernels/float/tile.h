@@ -63,13 +63,17 @@ void pithp_col2im(const pithp_conv *g, const pith_real *col, int64_t group, int6
 const pith_real *pithp_dy_rows(const pithp_env *e, const pithp_dy_src *src, int64_t first, int64_t rows, int64_t k,
                                pith_real *buf);
 
+/* x rows first..first+rows of C as the products see them: x itself, or transformed into buf. */
+const pith_real *pithp_x_rows(const pithp_env *e, const pithp_x_src *src, const pith_real *x, int64_t first, int64_t rows,
+                              int64_t c, pith_real *buf);
+
 /* What follows the products, on rows that are in cache: bias, statistics (into the tile's record, begun when `first`),
    scale and activation. */
 void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t rows, pith_real *y, pith_real *record,
                          bool first);
 
 /* Depthwise (dwconv.c). */
-size_t pithp_dw_fwd_scratch(const pithp_conv *g);
+size_t pithp_dw_fwd_scratch(const pithp_conv *g, int threads);
 void pithp_dw_forward(const pithp_env *e, const pithp_conv_fwd *a);
 size_t pithp_dw_bwd_scratch(const pithp_conv *g, int threads);
 void pithp_dw_backward(const pithp_env *e, const pithp_conv_bwd *a);

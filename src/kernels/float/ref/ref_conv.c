@@ -18,6 +18,13 @@ static int64_t y_at(const pithp_conv *g, int64_t n, int64_t p, int64_t q, int64_
     return ((n * g->p + p) * g->q + q) * g->k + k;
 }
 
+/* x as the products see it. */
+static double x_seen(const pithp_x_src *src, const pith_real *x, int64_t at, int64_t c)
+{
+    double v = (double)x[at];
+    return src->scale ? pithp_ref_act(src->act, v * (double)src->scale[c] + (double)src->shift[c]) : v;
+}
+
 /* The tap (r,s) of output pixel (p,q) lies in the input at (i,j)? */
 static int tap(const pithp_conv *g, int64_t p, int64_t q, int64_t r, int64_t s, int64_t *i, int64_t *j)
 {
@@ -34,7 +41,7 @@ static double output(const pithp_conv_fwd *a, int64_t n, int64_t p, int64_t q, i
     for (int64_t r = 0; r < g->r; r++)
         for (int64_t s = 0; s < g->s; s++)
             for (int64_t c = 0; c < cg && tap(g, p, q, r, s, &i, &j); c++)
-                sum += (double)a->x[x_at(g, n, i, j, c0 + c)] * (double)a->w[w_at(g, k, r, s, c)];
+                sum += x_seen(&a->load, a->x, x_at(g, n, i, j, c0 + c), c0 + c) * (double)a->w[w_at(g, k, r, s, c)];
     return sum;
 }
 
@@ -96,7 +103,8 @@ static void grad_w(const pithp_conv_bwd *a)
                 double sum = (double)a->dw[at];
                 EACH_PIXEL(g, n, p, q)
                     if (tap(g, p, q, t / g->s, t % g->s, &i, &j))
-                        sum += dy_at(&a->src, y_at(g, n, p, q, k), k) * (double)a->x[x_at(g, n, i, j, k / kg * cg + c)];
+                        sum += dy_at(&a->src, y_at(g, n, p, q, k), k) *
+                               x_seen(&a->load, a->x, x_at(g, n, i, j, k / kg * cg + c), k / kg * cg + c);
                 a->dw[at] = (pith_real)sum;
             }
 }
@@ -106,6 +114,9 @@ void pithp_ref_conv_backward(const pithp_conv_bwd *a)
     const pithp_conv *g = &a->g;
     if (a->dx) grad_x(a);
     if (a->dw) grad_w(a);
+    if (a->load_s1)
+        pithp_ref_bn_reduce(a->dx, a->x, a->load.scale, a->load.shift, a->load_mean, a->load.act, g->n * g->h * g->w,
+                            g->c, a->load_s1, a->load_s2);
     for (int64_t k = 0; k < g->k && a->dbias; k++) {
         double sum = (double)a->dbias[k];
         EACH_PIXEL(g, n, p, q) sum += dy_at(&a->src, y_at(g, n, p, q, k), k);
