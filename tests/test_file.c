@@ -3,8 +3,9 @@
 #include <math.h>
 #include <pith/nn.h>
 
-/* ---- Networks ----------------------------------------------------------------------------------------------- */
-/* A bit of everything that a file has to carry: state, attributes of every kind, absent operands, unnamed nodes. */
+/* ---- Networks ------------------------------------------------------------------------------------------ */
+/* A bit of everything that a file has to carry: state, attributes of every kind, absent operands, unnamed
+   nodes. */
 static pith_tensor *net(pith_model *m, pith_tensor *x, void *user)
 {
     (void)user;
@@ -156,7 +157,7 @@ START_TEST(names)
 }
 END_TEST
 
-/* ---- Ops of a program's own ----------------------------------------------------------------------------------- */
+/* ---- Ops of a program's own ---------------------------------------------------------------------------- */
 typedef struct {
     double real;
     int64_t big;
@@ -308,7 +309,8 @@ START_TEST(weights_only)
 }
 END_TEST
 
-/* A model that came out of a damaged file: planned, and run where memory allows. Results do not matter, crashes do. */
+/* A model that came out of a damaged file: planned, and run where memory allows. Results do not matter,
+   crashes do. */
 static void try_running(pith_model *m)
 {
     pith_tensor *out = pith_model_output(m);
@@ -318,8 +320,8 @@ static void try_running(pith_model *m)
     pith_plan_free(p);
 }
 
-/* Every number of the header, in offsets, shapes and attributes, becomes each of these once: nothing but a model or a
-   reason comes of it. */
+/* Every number of the header, in offsets, shapes and attributes, becomes each of these once: nothing but a
+   model or a reason comes of it. */
 START_TEST(absurd_numbers)
 {
     static const char *const absurd[] = { "0",

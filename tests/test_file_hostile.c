@@ -3,7 +3,7 @@
 #include <math.h>
 #include <pith/nn.h>
 
-/* ---- Weights that come from elsewhere ----------------------------------------------------------------------------- */
+/* ---- Weights that come from elsewhere ------------------------------------------------------------------ */
 static const char *const tiny_graph =
     "{\"format\":1,\"name\":\"tiny\",\"input\":0,\"output\":3,\"nodes\":["
     "{\"id\":0,\"kind\":\"input\",\"name\":\"x\",\"dtype\":\"f32\",\"shape\":[1,3]},"
@@ -69,7 +69,7 @@ START_TEST(fitting)
 }
 END_TEST
 
-/* ---- Hostile graphs --------------------------------------------------------------------------------------------------- */
+/* ---- Hostile graphs ------------------------------------------------------------------------------------ */
 /* What stands in tiny_graph, what is put there instead, what is said; NULL: it loads. */
 static const struct {
     const char *find, *put, *says;
@@ -195,7 +195,7 @@ START_TEST(too_many_nodes)
 }
 END_TEST
 
-/* ---- Damage ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Damage -------------------------------------------------------------------------------------------- */
 static pith_model *load_bytes(const uint8_t *p, size_t n)
 {
     pithp_st_file f;

@@ -7,7 +7,7 @@ static pith_status open_bytes(pithp_st_file *f, const uint8_t *p, size_t n)
     return pithp_st_open_memory(ctx, f, "mem", p, n);
 }
 
-/* ---- What is written is read ------------------------------------------------------------------------------ */
+/* ---- What is written is read --------------------------------------------------------------------------- */
 static const uint8_t bytes8[64] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
 static const char *const odd_text = "two\nlines, \"quotes\" \\ and \xc3\xa9\xf0\x9f\x90\xb1";
 
@@ -68,7 +68,8 @@ START_TEST(nothing_in_it)
 }
 END_TEST
 
-/* Unaligned, and in every float type. Values by IEEE 754: 1 + 2^-10, the least subnormal, -2, infinity, NaN. */
+/* Unaligned, and in every float type. Values by IEEE 754: 1 + 2^-10, the least subnormal, -2, infinity,
+   NaN. */
 START_TEST(floats)
 {
     const char *header = "{\"p\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
@@ -107,7 +108,7 @@ START_TEST(floats)
 }
 END_TEST
 
-/* ---- What is refused ---------------------------------------------------------------------------------------- */
+/* ---- What is refused ----------------------------------------------------------------------------------- */
 #define T(dtype, shape, offsets) "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 #define A                        "\"a\":" T("F32", "[2]", "[0,8]")
 
@@ -237,7 +238,7 @@ START_TEST(bombs)
 }
 END_TEST
 
-/* ---- Damage ---------------------------------------------------------------------------------------------------- */
+/* ---- Damage -------------------------------------------------------------------------------------------- */
 static uint8_t *sample(size_t *n)
 {
     pithp_st_writer w;
@@ -298,7 +299,7 @@ START_TEST(flipped_anywhere)
 }
 END_TEST
 
-/* ---- The writer's own rules --------------------------------------------------------------------------------------- */
+/* ---- The writer's own rules ---------------------------------------------------------------------------- */
 static void writer_refuses(pithp_st_writer *w, pith_status status, const char *says)
 {
     const char *path = in_dir("refused.safetensors");
@@ -356,7 +357,7 @@ START_TEST(writer_too_much)
 }
 END_TEST
 
-/* ---- Memory that runs out ------------------------------------------------------------------------------------------- */
+/* ---- Memory that runs out ------------------------------------------------------------------------------ */
 static pith_status write_some(const char *path)
 {
     pithp_st_writer w;

@@ -1,6 +1,6 @@
 /* file/attrs.c: attributes of ops as JSON, by their tables of fields.
-   Reals are written with 17 digits, which give back the same double; JSON has no word for infinities, so they are
-   strings. */
+   Reals are written with 17 digits, which give back the same double; JSON has no word for infinities, so they
+   are strings. */
 #include "file/graph_json.h"
 #include <limits.h>
 #include <math.h>

@@ -1,4 +1,5 @@
-/* file/model_file.h: a model inside a safetensors file, for those who write more than a model into it (checkpoints). */
+/* file/model_file.h: a model inside a safetensors file, for those who write more than a model into it
+   (checkpoints). */
 #ifndef PITHP_MODEL_FILE_H
 #define PITHP_MODEL_FILE_H
 

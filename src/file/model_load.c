@@ -1,8 +1,8 @@
 /* file/model_load.c: a model from a safetensors file that may be hostile.
 
-   Two walks over the nodes. The first reads every leaf and holds the wanted tensors against those of the file, so that
-   nothing is allocated for a shape that the file has no data for. The second builds the nodes, each op checked by its own
-   shape function. */
+   Two walks over the nodes. The first reads every leaf and holds the wanted tensors against those of the
+   file, so that nothing is allocated for a shape that the file has no data for. The second builds the nodes,
+   each op checked by its own shape function. */
 #include "file/graph_json.h"
 #include <string.h>
 
@@ -17,7 +17,7 @@ typedef struct {
     pith_model *m;
 } loader;
 
-/* ---- Fields -------------------------------------------------------------------------------------------------------- */
+/* ---- Fields -------------------------------------------------------------------------------------------- */
 /* A complaint about the node being read. */
 static pith_status PITH_PRINTF(2, 3) bad(const loader *l, const char *fmt, ...)
 {
@@ -112,7 +112,7 @@ static pith_status read_dtype(const loader *l, const json_t *node, pith_dtype *d
     return bad(l, "\"dtype\" is not f32, i32, u8 or i8");
 }
 
-/* ---- First walk: leaves -------------------------------------------------------------------------------------------- */
+/* ---- First walk: leaves -------------------------------------------------------------------------------- */
 static pith_status read_leaf(loader *l, json_t *node)
 {
     pithp_node_kind kind;
@@ -145,7 +145,7 @@ static pith_status read_leaves(loader *l)
     return s ? s : pithp_want_fit(l->f, l->wants, l->n_wants);
 }
 
-/* ---- Second walk: building ------------------------------------------------------------------------------------------ */
+/* ---- Second walk: building ----------------------------------------------------------------------------- */
 /* What the engine said about the node being built becomes a statement about the file. */
 static pith_status blame(const loader *l, bool clean)
 {
@@ -289,7 +289,7 @@ static pith_status build(loader *l, const char *name, size_t output)
     return pithp_want_fill(l->f, l->wants, l->n_wants);
 }
 
-/* ---- The whole -------------------------------------------------------------------------------------------------------- */
+/* ---- The whole ----------------------------------------------------------------------------------------- */
 static pith_status whole(const pithp_st_file *f, const char *what)
 {
     return pithp_error(f->c, PITH_EFORMAT, "%s: graph: %s", f->path, what);

@@ -1,4 +1,5 @@
-/* file/safetensors.c: what an open file answers: tensors by name, strings by key, values copied and converted. */
+/* file/safetensors.c: what an open file answers: tensors by name, strings by key, values copied and
+   converted. */
 #include "file/safetensors.h"
 #include "file/json.h"
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-/* file/safetensors.h: the container of models and checkpoints. A file is an 8-byte little-endian length, that many bytes
-   of JSON (name -> dtype, shape, data_offsets; "__metadata__" -> strings), and the data.
+/* file/safetensors.h: the container of models and checkpoints. A file is an 8-byte little-endian length, that
+   many bytes of JSON (name -> dtype, shape, data_offsets; "__metadata__" -> strings), and the data.
 
    Reading trusts nothing: see safetensors_read.c for the rules. Writing is all or nothing.
-   Names and keys that begin with PITHP_ST_TRAIN belong to a training's checkpoint; pith_model_load passes them over, so
-   a checkpoint can be used wherever a model can. */
+   Names and keys that begin with PITHP_ST_TRAIN belong to a training's checkpoint; pith_model_load passes
+   them over, so a checkpoint can be used wherever a model can. */
 #ifndef PITHP_SAFETENSORS_H
 #define PITHP_SAFETENSORS_H
 
@@ -40,7 +40,7 @@ const char *pithp_st_dtype_name(pithp_st_dtype t); /* "F32" */
 size_t pithp_st_dtype_size(pithp_st_dtype t);
 int pithp_st_dtype_parse(const char *name); /* -1 if unknown */
 
-/* ---- Reading --------------------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------- */
 typedef struct {
     const char *name; /* UTF-8, not empty, unique */
     pithp_st_dtype dtype;
@@ -67,7 +67,8 @@ typedef struct {
     size_t n_meta;
 } pithp_st_file;
 
-/* errors   PITH_ENOTFOUND, PITH_EIO, PITH_EFORMAT (file, tensor, what was expected), PITH_ENOMEM; f is then closed. */
+/* errors   PITH_ENOTFOUND, PITH_EIO, PITH_EFORMAT (file, tensor, what was expected), PITH_ENOMEM; f is
+            then closed. */
 pith_status pithp_st_open(pith_ctx *c, pithp_st_file *f, const char *path);
 /* The same of bytes in memory, which must outlive f; path is for messages. */
 pith_status pithp_st_open_memory(pith_ctx *c, pithp_st_file *f, const char *path, const void *p, size_t n);
@@ -85,7 +86,7 @@ pith_status pithp_st_get(const pithp_st_file *f, const char *name, pithp_st_dtyp
 /* The same of float data, converted from F16, BF16, F32 or F64. */
 pith_status pithp_st_get_real(const pithp_st_file *f, const char *name, pith_shape shape, pith_real *dst);
 
-/* ---- Writing --------------------------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------------- */
 typedef struct {
     char *name;
     pithp_st_dtype dtype;
@@ -105,10 +106,10 @@ typedef struct {
     size_t n_meta, cap_meta;
 } pithp_st_writer;
 
-/* Usage: init, any number of adds, commit, free (always). Every call after one that failed does nothing, so that
-   commit's status is the only one to look at.
-   errors   PITH_EINVAL: an empty, doubled or non-UTF-8 name or key; PITH_ENOMEM; of commit: PITH_EIO, PITH_ENOTFOUND (an
-            older file of that name is then untouched). */
+/* Usage: init, any number of adds, commit, free (always). Every call after one that failed does nothing, so
+   that commit's status is the only one to look at.
+   errors   PITH_EINVAL: an empty, doubled or non-UTF-8 name or key; PITH_ENOMEM; of commit: PITH_EIO,
+            PITH_ENOTFOUND (an older file of that name is then untouched). */
 void pithp_st_writer_init(pith_ctx *c, pithp_st_writer *w);
 pith_status pithp_st_add(pithp_st_writer *w, const char *name, pithp_st_dtype dtype, pith_shape shape,
                          const void *data); /* data must live until commit; the name is copied */

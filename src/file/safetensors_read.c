@@ -1,8 +1,9 @@
 /* file/safetensors_read.c: opening a file, every rule of the format enforced.
 
-   Header at most 100 MB, a JSON object that begins at once with '{', no duplicate key at any level; __metadata__ of
-   strings only; every tensor with exactly dtype, shape and data_offsets; sizes multiply without overflow to the byte
-   range; the ranges cover the data exactly: no overlap, no hole, nothing left over.
+   Header at most 100 MB, a JSON object that begins at once with '{', no duplicate key at any level;
+   __metadata__ of strings only; every tensor with exactly dtype, shape and data_offsets; sizes multiply
+   without overflow to the byte range; the ranges cover the data exactly: no overlap, no hole, nothing left
+   over.
    Source: https://github.com/huggingface/safetensors, README "Format" and safetensors/src/tensor.rs. */
 #include "file/json.h"
 #include "file/safetensors.h"

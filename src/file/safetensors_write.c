@@ -1,7 +1,8 @@
-/* file/safetensors_write.c: collecting tensors and strings, and writing them in one go that succeeds or leaves no trace.
+/* file/safetensors_write.c: collecting tensors and strings, and writing them in one go that succeeds or
+   leaves no trace.
 
-   The header is padded so that the data begins at a multiple of 64 bytes, and tensors with larger elements come first:
-   every tensor is then aligned to its element, wherever the file is mapped. */
+   The header is padded so that the data begins at a multiple of 64 bytes, and tensors with larger elements
+   come first: every tensor is then aligned to its element, wherever the file is mapped. */
 #include "file/json.h"
 #include "file/safetensors.h"
 #include <stdlib.h>

@@ -20,7 +20,8 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const pith_tensor *const *)a)->name, (*(const pith_tensor *const *)b)->name);
 }
 
-/* Gives every node with values the name it has, if no other has it too; then the others one by their number. */
+/* Gives every node with values the name it has, if no other has it too; then the others one by their
+   number. */
 static pith_status name_tensors(pithp_saved *s)
 {
     const pith_tensor **named = pithp_alloc(s->c, s->n, sizeof *named);

@@ -1,6 +1,7 @@
-/* Any bytes as a model file: opened, every tensor looked at, the graph rebuilt and saved again. So that the fuzzer need not
-   learn the outer layers first, the first byte chooses: 'g', the rest is the graph's JSON, of a file that brings some
-   tensors; 'h', the rest is a header, with 224 bytes of data after it; else the rest is the file. */
+/* Any bytes as a model file: opened, every tensor looked at, the graph rebuilt and saved again. So that the
+   fuzzer need not learn the outer layers first, the first byte chooses: 'g', the rest is the graph's JSON, of
+   a file that brings some tensors; 'h', the rest is a header, with 224 bytes of data after it; else the rest
+   is the file. */
 #include "file/model_file.h"
 #include <stdlib.h>
 #include <string.h>
