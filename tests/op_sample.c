@@ -113,7 +113,7 @@ bool op_open(op_case *k, const op_sample *s, int index, op_open_cfg cfg)
     *k = (op_case){ .sample = s, .index = index, .big = cfg.big, .via = (op_via)(index % OP_VIA_COUNT) };
     k->rng = pithp_rand_at(20, (uint32_t)index, pithp_hash64(s->name, strlen(s->name)), PITHP_USE_OTHER);
     k->c = pith_ctx_new((pith_ctx_cfg){ .seed = 7,
-                                        .threads = cfg.threads ? cfg.threads : 2,
+                                        .threads = cfg.threads ? cfg.threads : 1,
                                         .alloc = cfg.alloc,
                                         .release = cfg.release,
                                         .alloc_user = cfg.alloc_user });

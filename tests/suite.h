@@ -31,6 +31,13 @@ TCase *suite_case(Suite *s, const char *name);
 void suite_test_at(Suite *s, const char *name, const TTest *test);
 #define suite_test(s, name, test) suite_test_at((s), (name), (test))
 
+/* ck_assert_msg for loops over many values: Check's own tells the parent process of every call. */
+#define suite_check(ok, ...)           \
+    do {                               \
+        if (!(ok))                     \
+            ck_abort_msg(__VA_ARGS__); \
+    } while (0)
+
 /* Ends the program as skipped, with the reason. Call it from main, before suite_run. */
 _Noreturn void suite_skip(const char *reason);
 

@@ -95,7 +95,7 @@ static void make(graph *g, int seed, bool keep)
 
 static double loss_at(graph *g, pith_plan *p)
 {
-    ck_assert_int_eq(pith_plan_forward(p, 0, 1), PITH_OK);
+    suite_check(pith_plan_forward(p, 0, 1) == PITH_OK, "%s", pith_error_text(g->c));
     return *(const double *)pith_plan_value(p, g->loss);
 }
 
@@ -124,10 +124,10 @@ START_TEST(random_graphs)
         for (int i = 0; i < LEAVES; i++)
             for (int j = 0; j < 24; j++) {
                 double *x = (double *)pith_values(g.t[i]) + j, x0 = *x;
-                ck_assert_msg(fabs(a[i][j] - b[i][j]) <= 1e-12 * (1 + fabs(b[i][j])) &&
-                                  fabs(a[i][j] - c[i][j]) <= 1e-12 * (1 + fabs(c[i][j])),
-                              "graph %d: leaf %d[%d] %.17g, kept %.17g, unfused %.17g", seed, i, j, a[i][j],
-                              b[i][j], c[i][j]);
+                suite_check(fabs(a[i][j] - b[i][j]) <= 1e-12 * (1 + fabs(b[i][j])) &&
+                                fabs(a[i][j] - c[i][j]) <= 1e-12 * (1 + fabs(c[i][j])),
+                            "graph %d: leaf %d[%d] %.17g, kept %.17g, unfused %.17g", seed, i, j, a[i][j],
+                            b[i][j], c[i][j]);
                 if (j % 5)
                     continue;
                 *x = x0 + EPS;
@@ -135,8 +135,8 @@ START_TEST(random_graphs)
                 *x = x0 - EPS;
                 double want = (up - loss_at(&g, p)) / (2 * EPS);
                 *x = x0;
-                ck_assert_msg(fabs(a[i][j] - want) <= 1e-7 + 1e-5 * fabs(want),
-                              "graph %d: leaf %d[%d] %.10g, differences %.10g", seed, i, j, a[i][j], want);
+                suite_check(fabs(a[i][j] - want) <= 1e-7 + 1e-5 * fabs(want),
+                            "graph %d: leaf %d[%d] %.10g, differences %.10g", seed, i, j, a[i][j], want);
             }
         pith_ctx_free(g.c);
         pith_ctx_free(kept.c);

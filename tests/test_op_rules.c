@@ -37,7 +37,7 @@ START_TEST(dropout_mask)
     const pith_real *va = pith_plan_value(p, a), *vb = pith_plan_value(p, b);
     int dropped = 0, same = 0;
     for (int i = 0; i < N; i++) {
-        ck_assert(va[i] == 0 || fabs((double)va[i] - 1 / 0.7) < 1e-6);
+        suite_check(va[i] == 0 || fabs((double)va[i] - 1 / 0.7) < 1e-6, "element %d is %g", i, (double)va[i]);
         dropped += va[i] == 0;
         same += (va[i] == 0) == (vb[i] == 0);
         first[i] = va[i];
@@ -220,9 +220,9 @@ START_TEST(samples)
             const pith_real *a = (const pith_real *)pith_plan_value(p, y) + i * OUT,
                             *b = pith_plan_value(one, y);
             for (int j = 0; j < OUT; j++)
-                ck_assert_msg(fabs((double)a[j] - (double)b[j]) <= 1e-5,
-                              "sample %d of %d, class %d: %.9g, alone %.9g", i, n, j, (double)a[j],
-                              (double)b[j]);
+                suite_check(fabs((double)a[j] - (double)b[j]) <= 1e-5,
+                            "sample %d of %d, class %d: %.9g, alone %.9g", i, n, j, (double)a[j],
+                            (double)b[j]);
         }
     }
     pith_ctx_free(c);

@@ -14,7 +14,7 @@ _Static_assert(sizeof(pith_real) == sizeof(double), "this test is for the librar
 
 static double loss_at(op_case *k, pith_plan *p)
 {
-    ck_assert_msg(pith_plan_forward(p, 0, STEP) == PITH_OK, "%s", op_text(k));
+    suite_check(pith_plan_forward(p, 0, STEP) == PITH_OK, "%s", op_text(k));
     return *(const double *)pith_plan_value(p, k->loss);
 }
 
@@ -30,9 +30,9 @@ static void check_operand(op_case *k, pith_plan *p, int i, const double *grad)
         x[j] = x0 - EPS;
         double down = loss_at(k, p), want = (up - down) / (2 * EPS);
         x[j] = x0;
-        ck_assert_msg(fabs(grad[j] - want) <= 1e-7 + 1e-5 * fabs(want),
-                      "%s: dL/din%d[%lld] is %.10g, differences say %.10g", op_text(k), i, (long long)j,
-                      grad[j], want);
+        suite_check(fabs(grad[j] - want) <= 1e-7 + 1e-5 * fabs(want),
+                    "%s: dL/din%d[%lld] is %.10g, differences say %.10g", op_text(k), i, (long long)j,
+                    grad[j], want);
     }
 }
 
@@ -42,9 +42,8 @@ static void check_surrogate(op_case *k, int i, const double *grad)
     double *want = calloc((size_t)n, sizeof *want);
     k->sample->surrogate(k, i, want);
     for (int64_t j = 0; j < n; j++)
-        ck_assert_msg(fabs(grad[j] - want[j]) <= 1e-12 * (1 + fabs(want[j])),
-                      "%s: dL/din%d[%lld] is %.10g, not %.10g", op_text(k), i, (long long)j, grad[j],
-                      want[j]);
+        suite_check(fabs(grad[j] - want[j]) <= 1e-12 * (1 + fabs(want[j])),
+                    "%s: dL/din%d[%lld] is %.10g, not %.10g", op_text(k), i, (long long)j, grad[j], want[j]);
     free(want);
 }
 
