@@ -141,6 +141,7 @@ const char *pithp_decode_stb(pithp_work *w, const uint8_t *p, size_t n, pithp_fo
                              pithp_raw *out);
 const char *pithp_check_area(pithp_work *w, int64_t width, int64_t height, int64_t max_pixels);
 const char *pithp_reason(pithp_work *w, const char *fmt, ...) PITH_PRINTF(2, 3);
+int pithp_jpeg_orientation(const uint8_t *p, size_t n); /* of a whole JPEG file; as below */
 int pithp_exif_orientation(const uint8_t *p, size_t n); /* of a TIFF block; 1 when absent or wrong */
 
 /* ---- resize.c ------------------------------------------------------------------------------------------ */

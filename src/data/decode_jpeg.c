@@ -71,14 +71,6 @@ static void watch(j_common_ptr j)
         refuse(d, "JPEG with too many scans");
 }
 
-static int orientation(const decoder *d)
-{
-    for (jpeg_saved_marker_ptr m = d->j.marker_list; m; m = m->next)
-        if (m->marker == JPEG_APP0 + 1 && m->data_length > 6 && !memcmp(m->data, "Exif\0", 5))
-            return pithp_exif_orientation(m->data + 6, m->data_length - 6);
-    return 1;
-}
-
 /* The smallest of 1/8, 1/4, 1/2, 1 that leaves the short side no smaller than what is stored. */
 static unsigned scale(int width, int height, int store)
 {
@@ -124,7 +116,6 @@ static void read_rows(decoder *d, pithp_work *w)
 /* May longjmp. */
 static void decode(decoder *d, pithp_work *w, int store, int64_t max_pixels, pithp_raw *out)
 {
-    jpeg_save_markers(&d->j, JPEG_APP0 + 1, 0xFFFF);
     jpeg_read_header(&d->j, TRUE);
     const char *reason = pithp_check_area(w, d->j.image_width, d->j.image_height, max_pixels);
     if (reason)
@@ -139,7 +130,6 @@ static void decode(decoder *d, pithp_work *w, int store, int64_t max_pixels, pit
     d->j.scale_denom = 8;
     out->full_width = (int)d->j.image_width;
     out->full_height = (int)d->j.image_height;
-    out->orientation = orientation(d);
     jpeg_start_decompress(&d->j);
     out->width = (int)d->j.output_width;
     out->height = (int)d->j.output_height;
@@ -166,6 +156,7 @@ const char *pithp_decode_jpeg(pithp_work *w, const uint8_t *p, size_t n, int sto
     d.j.progress = &d.progress;
     d.j.mem->max_memory_to_use = (long)PITHP_DECODE_MB << 20; /* of coefficients, in progressive files */
     jpeg_mem_src(&d.j, (unsigned char *)(uintptr_t)p, (unsigned long)n);
+    out->orientation = pithp_jpeg_orientation(p, n);
     decode(&d, w, store, max_pixels, out);
     jpeg_destroy_decompress(&d.j);
     /* Without an end marker only a file of one scan is known to be complete. */

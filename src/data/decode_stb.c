@@ -144,6 +144,6 @@ const char *pithp_decode_stb(pithp_work *w, const uint8_t *p, size_t n, pithp_fo
     else
         memcpy(w->full, pixels, area * 3);
     pithp_stb_free(pixels);
-    *out = (pithp_raw){ width, height, width, height, 1 };
+    *out = (pithp_raw){ width, height, width, height, f == PITHP_JPEG ? pithp_jpeg_orientation(p, n) : 1 };
     return reason;
 }

@@ -35,3 +35,22 @@ int pithp_exif_orientation(const uint8_t *p, size_t n)
     }
     return 1;
 }
+
+/* Marker segments up to the first scan: 0xFF, a marker, two bytes of length, the rest. ITU-T T.81, annex B. */
+int pithp_jpeg_orientation(const uint8_t *p, size_t n)
+{
+    size_t at = 2;
+    while (n >= 4 && at <= n - 4 && p[at] == 0xFF) {
+        if (p[at + 1] == 0xFF) { /* fill bytes may stand before a marker */
+            at++;
+            continue;
+        }
+        size_t length = get16(p + at + 2, true);
+        if (p[at + 1] == 0xDA || length < 2 || length > n - at - 2)
+            return 1;
+        if (p[at + 1] == 0xE1 && length > 8 && !memcmp(p + at + 4, "Exif\0", 5))
+            return pithp_exif_orientation(p + at + 10, length - 8);
+        at += 2 + length;
+    }
+    return 1;
+}
