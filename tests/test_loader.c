@@ -296,7 +296,7 @@ START_TEST(as_its_twin)
         for (int i = -1; i < 24; i++) {
             int w = shapes[s][0], h = shapes[s][1];
             bool jitter = i % 2;
-            pithp_variant v = i < 0 ? pithp_variant_eval(w, h)
+            pithp_variant v = i < 0 ? pithp_variant_eval(w, h, shapes[s][2])
                                     : pithp_variant_draw(jitter ? &strong : &plain, 1, 0, (uint64_t)i, w, h);
             double worst, mean;
             compare(w, h, &v, shapes[s][2], &worst, &mean);
@@ -312,8 +312,14 @@ START_TEST(exact_cases)
 {
     uint8_t *src = draw(S, S, 3, 5);
     pith_real out[S * S * 3], mirror[S * S * 3];
-    pithp_variant v = pithp_variant_eval(S, S);
+    pithp_variant v = pithp_variant_eval(S, S, S);
     run(src, S, S, &v, S, out); /* nothing to do: the pixels themselves */
+    pithp_variant e = pithp_variant_eval(171, 128, 96); /* 7/8 of 128, in the middle */
+    ck_assert(e.w == 112 && e.h == 112 && e.x == 29 && e.y == 8 && !e.flip && !e.colour);
+    e = pithp_variant_eval(100, 120, 96); /* not below the size that is wanted */
+    ck_assert(e.w == 96 && e.h == 96 && e.x == 2 && e.y == 12);
+    e = pithp_variant_eval(60, 50, 96); /* all there is */
+    ck_assert(e.w == 50 && e.h == 50 && e.x == 5 && e.y == 0);
     for (int i = 0; i < S * S * 3; i++)
         ck_assert((double)out[i] == (src[i] - 128) / 128.0);
     v = (pithp_variant){ .x = 3, .y = 2, .w = 19, .h = 21 };

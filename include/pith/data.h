@@ -175,8 +175,9 @@ typedef struct {
    seed        of order and augmentation
    shuffle     a new order every epoch; else in order of class and path
    drop_last   leaves out an incomplete last batch
-   augment     makes random variants by `aug`; else the evaluation transform: the centre square of the stored
-               image, resized to size x size with antialiasing
+   augment     makes random variants by `aug`; else the evaluation transform: of the stored image the centre square
+               of 7/8 of its short side (but no fewer than `size` pixels where there are as many), resized to
+               size x size with antialiasing
    threads     that prepare batches ahead; 0 = 2; -1 = none: batches are made in pith_loader_next
    depth       batches prepared ahead; 0 = threads + 1 */
 typedef struct {
@@ -229,7 +230,7 @@ PITH_API pith_status pith_loader_epoch(pith_loader *l, uint32_t epoch, int64_t f
 PITH_API bool pith_loader_next(pith_loader *l, pith_batch *b);
 
 /* Reads one picture file as the network wants it: decoded, turned upright, its short side reduced as in the
-   cache, the centre square resized.
+   cache, the centre square cut and resized as in evaluation.
    size        as for pith_data_images
    out         [size,size,3] real, (pixel - 128) / 128
    errors      PITH_ENOTFOUND, PITH_EIO; PITH_EFORMAT: not a picture that can be decoded, with the reason;

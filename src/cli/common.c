@@ -85,7 +85,7 @@ pith_status remember_classes(pith_model *m, const pith_data *d)
     pith_status s = text == NULL ? PITH_ENOMEM : pith_model_set_meta(m, "classes", text);
     free(text);
     json_decref(list);
-    if (s == PITH_OK) s = pith_model_set_meta(m, "input", "(pixel - 128) / 128, RGB, centre square");
+    if (s == PITH_OK) s = pith_model_set_meta(m, "input", "(pixel - 128) / 128, RGB, centre square of 7/8 of the short side");
     return s;
 }
 

@@ -223,7 +223,7 @@ typedef struct {
 
 pithp_variant pithp_variant_draw(const pith_augment_cfg *a, uint64_t seed, uint32_t epoch, uint64_t sample,
                                  int w, int h);
-pithp_variant pithp_variant_eval(int w, int h);
+pithp_variant pithp_variant_eval(int w, int h, int size);
 pith_augment_cfg pithp_augment_defaults(pith_augment_cfg a);
 const char *pithp_augment_check(const pith_augment_cfg *a); /* NULL, or which field is absurd */
 

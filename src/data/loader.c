@@ -68,7 +68,7 @@ static void fill(pith_loader *l, pithp_slot *s, pithp_transform *t)
         }
         pithp_variant v = l->cfg.augment ? pithp_variant_draw(&l->cfg.aug, l->cfg.seed, s->b.epoch,
                                                               (uint64_t)index, m->width, m->height)
-                                         : pithp_variant_eval(m->width, m->height);
+                                         : pithp_variant_eval(m->width, m->height, l->d->size);
         s->labels[i] = m->label;
         pithp_transform_run(t, d->base + m->offset, m->width, m->height, &v, s->x + (size_t)i * pixels);
     }
