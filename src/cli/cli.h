@@ -54,6 +54,7 @@ pith_ctx *open_ctx(const common *k); /* NULL after an error, which was printed *
 int failed(pith_ctx *c);             /* prints the context's error, frees it, returns EXIT_FAILED */
 void say(const char *fmt, ...) PITH_PRINTF(1, 2); /* "pith: ..." on standard error */
 void print_json(json_t *j);                       /* prints and releases */
+json_t *json_bytes(const char *s);                /* a string of any encoding; bytes that are no UTF-8 become \xNN */
 
 /* A model argument: the name of a family, or a file. classes 0: as the family has it. */
 typedef struct {
@@ -63,7 +64,7 @@ typedef struct {
 pith_model *open_model(pith_ctx *c, const char *name, model_opts o);
 bool is_family(const char *name);
 const char *class_name(const pith_model *m, int i, char buf[32]); /* from the model's "classes", else the number */
-int model_image_size(const pith_model *m);
+int model_image_size(const pith_model *m); /* 0, and it is said: the model does not take square RGB images */
 pith_status remember_classes(pith_model *m, const pith_data *d);
 pith_data *open_data(pith_ctx *c, const char *dir, int size, const common *k, double max_bad);
 

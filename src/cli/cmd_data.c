@@ -7,14 +7,14 @@ static json_t *report_json(const pith_data *d, const pith_data_report *r)
 {
     json_t *bad = json_array(), *classes = json_object();
     for (int64_t i = 0; i < r->n_bad; i++)
-        json_array_append_new(bad, json_pack("{s:s%, s:s}", "path", r->bad[i].path, strlen(r->bad[i].path), "reason", r->bad[i].reason));
+        json_array_append_new(bad, json_pack("{s:o, s:s}", "path", json_bytes(r->bad[i].path), "reason", r->bad[i].reason));
     for (int k = 0; k < r->classes; k++)
         json_object_set_new(classes, pith_data_class_name(d, k),
                             json_pack("{s:I, s:I}", "train", (json_int_t)r->count[k], "val", (json_int_t)r->count[r->classes + k]));
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:I, s:f, s:o, s:o}", "dir", r->dir, "files",
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:I, s:f, s:o, s:o}", "dir", json_bytes(r->dir), "files",
                      (json_int_t)r->files, "usable", (json_int_t)r->usable, "bad_files", (json_int_t)r->n_bad, "duplicates",
                      (json_int_t)r->duplicates, "across", (json_int_t)r->across, "conflicting", (json_int_t)r->conflicting,
-                     "ignored", (json_int_t)r->ignored, "own_split", r->own_split, "cache", r->cache, "cache_bytes",
+                     "ignored", (json_int_t)r->ignored, "own_split", r->own_split, "cache", json_bytes(r->cache), "cache_bytes",
                      (json_int_t)r->cache_bytes, "seconds", r->seconds, "classes", classes, "bad", bad);
 }
 

@@ -63,7 +63,12 @@ static int run(int argc, char **argv)
     pith_ctx *c = open_ctx(&o.k);
     if (c == NULL) return EXIT_FAILED;
     pith_model *m = open_model(c, file, (model_opts){ 0 });
-    pith_data *d = m == NULL ? NULL : open_data(c, o.data, model_image_size(m), &o.k, o.max_bad);
+    int size = m == NULL ? 0 : model_image_size(m);
+    if (m != NULL && size == 0) {
+        pith_ctx_free(c);
+        return EXIT_FAILED;
+    }
+    pith_data *d = m == NULL ? NULL : open_data(c, o.data, size, &o.k, o.max_bad);
     pith_eval_result r;
     if (d == NULL || pith_evaluate(m, d, val ? PITH_VAL : PITH_TRAIN, o.batch, &r) != PITH_OK) return failed(c);
     if (o.k.json) print_json(result_json(m, &r));

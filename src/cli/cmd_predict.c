@@ -27,7 +27,7 @@ static void tell(const predictor *s, const char *path)
     }
     json_t *probabilities = json_array();
     for (int k = 0; k < s->classes; k++) json_array_append_new(probabilities, json_real((double)s->p[k]));
-    json_array_append_new(s->all, json_pack("{s:s, s:s, s:i, s:o}", "path", path, "class", class_name(s->m, best, buf),
+    json_array_append_new(s->all, json_pack("{s:o, s:s, s:i, s:o}", "path", json_bytes(path), "class", class_name(s->m, best, buf),
                                             "index", best, "probabilities", probabilities));
 }
 
@@ -60,6 +60,11 @@ static int run(int argc, char **argv)
         return s.c == NULL ? EXIT_FAILED : failed(s.c);
     }
     s.size = model_image_size(s.m);
+    if (s.size == 0) {
+        free(operands);
+        pith_ctx_free(s.c);
+        return EXIT_FAILED;
+    }
     s.classes = (int)pith_size(pith_model_output(s.m));
     s.x = calloc((size_t)s.size * (size_t)s.size * 3 + 1, sizeof *s.x);
     s.p = calloc((size_t)s.classes, sizeof *s.p);

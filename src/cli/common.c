@@ -44,6 +44,18 @@ void print_json(json_t *j)
     json_decref(j);
 }
 
+json_t *json_bytes(const char *s)
+{
+    char text[4 * 4096 + 1];
+    size_t at = 0;
+    json_t *j = json_string(s);
+    if (j != NULL) return j;
+    for (; *s && at + 4 < sizeof text; s++)
+        at += (size_t)snprintf(text + at, sizeof text - at, (*s & 0x80) ? "\\x%02X" : "%c", (unsigned char)*s);
+    text[at] = 0;
+    return json_string(text);
+}
+
 bool is_family(const char *name)
 {
     for (int i = 0; pith_family_list(i) != NULL; i++)
@@ -63,7 +75,10 @@ pith_model *open_model(pith_ctx *c, const char *name, model_opts o)
 int model_image_size(const pith_model *m)
 {
     pith_shape s = pith_shape_of(pith_model_input(m));
-    return s.ndim == 4 ? (int)s.d[1] : 0;
+    if (s.ndim == 4 && s.d[1] == s.d[2] && s.d[3] == 3) return (int)s.d[1];
+    say("model '%s' takes no square RGB images; its input has %d sizes, the last %lld", pith_model_name(m), s.ndim - 1,
+        (long long)s.d[s.ndim - 1]);
+    return 0;
 }
 
 const char *class_name(const pith_model *m, int i, char buf[32])
