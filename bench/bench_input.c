@@ -30,9 +30,11 @@ static double block(pith_trainer *t, pith_loader *l, const pith_batch *fixed, do
         double s = now();
         pith_batch b;
         if (fixed == NULL)
-            while (!pith_loader_next(l, &b)) continue; /* the end of an epoch */
+            while (!pith_loader_next(l, &b))
+                continue; /* the end of an epoch */
         double loss = pith_trainer_step(t, fixed ? fixed : &b, 1e-3);
-        if (loss != loss) return -1;
+        if (loss != loss)
+            return -1;
         ms[i] = 1e3 * (now() - s);
     }
     return now() - start;
@@ -41,15 +43,17 @@ static double block(pith_trainer *t, pith_loader *l, const pith_batch *fixed, do
 static int measure(pith_trainer *t, pith_loader *l, const pith_batch *fixed, int batch, double started)
 {
     static double plain[BLOCKS * STEPS], fed[BLOCKS * STEPS]; /* milliseconds */
-    for (int i = -1; i < BLOCKS; i++) { /* the first pair warms up */
+    for (int i = -1; i < BLOCKS; i++) {                       /* the first pair warms up */
         int at = i < 0 ? 0 : i * STEPS;
-        if (block(t, l, fixed, plain + at) < 0 || block(t, l, NULL, fed + at) < 0) return 1;
+        if (block(t, l, fixed, plain + at) < 0 || block(t, l, NULL, fed + at) < 0)
+            return 1;
     }
     qsort(plain, BLOCKS * STEPS, sizeof *plain, by_value);
     qsort(fed, BLOCKS * STEPS, sizeof *fed, by_value);
     double a = plain[BLOCKS * STEPS / 2], b = fed[BLOCKS * STEPS / 2];
-    printf("{\"step_ms\":%.2f,\"fed_step_ms\":%.2f,\"input_share\":%.4f,\"img_per_s\":%.1f,\"first_step_done_s\":%.3f}\n", a, b,
-           (b - a) / b, 1e3 * batch / b, started);
+    printf("{\"step_ms\":%.2f,\"fed_step_ms\":%.2f,\"input_share\":%.4f,\"img_per_s\":%.1f,\"first_step_done_"
+           "s\":%.3f}\n",
+           a, b, (b - a) / b, 1e3 * batch / b, started);
     return 0;
 }
 
@@ -64,9 +68,15 @@ int main(int argc, char **argv)
     double start = now();
     pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 1 });
     pith_data *d = c ? pith_data_images(c, dir, (pith_images_cfg){ .size = size }) : NULL;
-    pith_model *m = d ? pith_model_family(c, "efnet-nano", (pith_family_cfg){ .image_size = size, .classes = pith_data_classes(d) }) : NULL;
+    pith_model *m =
+        d ? pith_model_family(c, "efnet-nano",
+                              (pith_family_cfg){ .image_size = size, .classes = pith_data_classes(d) })
+          : NULL;
     pith_trainer *t = m ? pith_trainer_new(m, (pith_trainer_cfg){ .batch = batch, .smoothing = 0.1 }) : NULL;
-    pith_loader *l = t ? pith_loader_new(d, (pith_loader_cfg){ .batch = batch, .shuffle = true, .drop_last = true, .augment = true }) : NULL;
+    pith_loader *l =
+        t ? pith_loader_new(
+                d, (pith_loader_cfg){ .batch = batch, .shuffle = true, .drop_last = true, .augment = true })
+          : NULL;
     pith_batch b;
     if (l != NULL && pith_loader_next(l, &b)) {
         size_t each = (size_t)size * (size_t)size * 3, n = (size_t)batch;
@@ -82,7 +92,8 @@ int main(int argc, char **argv)
         free(x);
         free(labels);
     }
-    if (bad) fprintf(stderr, "%s\n", c && pith_ctx_status(c) ? pith_error_text(c) : "nothing to measure");
+    if (bad)
+        fprintf(stderr, "%s\n", c && pith_ctx_status(c) ? pith_error_text(c) : "nothing to measure");
     pith_ctx_free(c);
     return bad;
 }

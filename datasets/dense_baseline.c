@@ -16,10 +16,12 @@ static double best;
 
 static void show(void *user, const pith_progress *p)
 {
-    if (p->event != 'e') return;
-    if (p->val_accuracy > best) best = p->val_accuracy;
-    printf("epoch %d/%d: loss %.4f, training %.1f%%, validation %.1f%%\n", p->epoch, p->epochs, p->loss, 100 * p->accuracy,
-           100 * p->val_accuracy);
+    if (p->event != 'e')
+        return;
+    if (p->val_accuracy > best)
+        best = p->val_accuracy;
+    printf("epoch %d/%d: loss %.4f, training %.1f%%, validation %.1f%%\n", p->epoch, p->epochs, p->loss,
+           100 * p->accuracy, 100 * p->val_accuracy);
     fflush(stdout);
 }
 
@@ -36,12 +38,18 @@ int main(int argc, char **argv)
     pith_model *m = d ? pith_model_new(c, dense, &classes, PITH_SHAPE(size, size, 3)) : NULL;
     pith_eval_result r = { 0 };
     /* Mild augmentation: whole crops would only hurt a network that knows no translation. */
-    pith_fit_cfg f = { .epochs = epochs, .progress = show, .opt = { .kind = PITH_OPT_ADAMW, .lr = 5e-4, .weight_decay = 0.05 },
+    pith_fit_cfg f = { .epochs = epochs,
+                       .progress = show,
+                       .opt = { .kind = PITH_OPT_ADAMW, .lr = 5e-4, .weight_decay = 0.05 },
                        .augment = { .scale_min = 0.9, .ratio_min = 1, .ratio_max = 1 } };
-    if (m != NULL && pith_fit(m, d, f) == PITH_OK) pith_evaluate(m, d, PITH_VAL, 0, &r);
+    if (m != NULL && pith_fit(m, d, f) == PITH_OK)
+        pith_evaluate(m, d, PITH_VAL, 0, &r);
     int failed = c == NULL || pith_ctx_status(c) != PITH_OK;
-    if (failed) fprintf(stderr, "%s\n", c ? pith_error_text(c) : "out of memory");
-    else printf("dense network on %dx%d pixels: %.2f%% at the end, %.2f%% at its best epoch\n", size, size, 100 * r.accuracy, 100 * best);
+    if (failed)
+        fprintf(stderr, "%s\n", c ? pith_error_text(c) : "out of memory");
+    else
+        printf("dense network on %dx%d pixels: %.2f%% at the end, %.2f%% at its best epoch\n", size, size,
+               100 * r.accuracy, 100 * best);
     pith_ctx_free(c);
     return failed;
 }

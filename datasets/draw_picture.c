@@ -83,8 +83,8 @@ static draw_frame place(const draw_canvas *c, const draw_animal *a, draw_rng *r,
     float stretch = draw_uniform(r, 0.92f, 1.08f), sx = k * stretch * mirror, sy = k / stretch;
     float rx = fmaxf(0, 0.5f - 0.42f * k * wide), ry = fmaxf(0, 0.5f - 0.42f * k * high);
     draw_frame f = { { n, 0, 0, n }, { 0, 0 } };
-    f = draw_frame_at(f, 0.5f + draw_uniform(r, -rx, rx) * 1.0f, 0.5f + draw_uniform(r, -ry, ry),
-                      0.2f * turn, sx, sy);
+    f = draw_frame_at(f, 0.5f + draw_uniform(r, -rx, rx) * 1.0f, 0.5f + draw_uniform(r, -ry, ry), 0.2f * turn,
+                      sx, sy);
     draw_vec mid = draw_to_pixels(f, (lo.x + hi.x) / 2, (lo.y + hi.y) / 2), h;
     f.o.x += f.o.x - mid.x;
     f.o.y += f.o.y - mid.y;

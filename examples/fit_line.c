@@ -5,12 +5,14 @@
 int main(void)
 {
     pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 1 });
-    if (c == NULL) return 1;
+    if (c == NULL)
+        return 1;
 
     pith_real x_data[64 * 3], y_data[64];
     for (int i = 0; i < 64; i++) {
         pith_real *x = x_data + 3 * i;
-        for (int k = 0; k < 3; k++) x[k] = (pith_real)((i * (7 + 4 * k) + 3 * k) % 17) / 8 - 1;
+        for (int k = 0; k < 3; k++)
+            x[k] = (pith_real)((i * (7 + 4 * k) + 3 * k) % 17) / 8 - 1;
         y_data[i] = 3 * x[0] - 2 * x[1] + (pith_real)0.5 * x[2] + 1;
     }
 
@@ -26,7 +28,8 @@ int main(void)
     for (int step = 0; step < 300 && pith_ctx_status(c) == PITH_OK; step++) {
         pith_backward(loss); /* forward, then dloss/dw and dloss/db */
         pith_opt_step(opt);  /* moves w and b, clears their gradients */
-        if (step % 50 == 0) printf("step %3d  loss %.6f\n", step, pith_item(loss));
+        if (step % 50 == 0)
+            printf("step %3d  loss %.6f\n", step, pith_item(loss));
     }
     if (pith_ctx_status(c) != PITH_OK) {
         fprintf(stderr, "%s\n", pith_error_text(c));

@@ -8,7 +8,8 @@
 static pith_tensor *net(pith_model *m, pith_tensor *x, void *user)
 {
     const int *classes = user;
-    x = pith_nn_conv_bn_act(m, "stem", x, (pith_conv2d_cfg){ .out = 16, .kernel = 3, .stride = 2 }, PITH_RELU6);
+    x = pith_nn_conv_bn_act(m, "stem", x, (pith_conv2d_cfg){ .out = 16, .kernel = 3, .stride = 2 },
+                            PITH_RELU6);
     x = pith_nn_mbconv(m, "b1", x, (pith_mbconv_cfg){ .out = 24, .expand = 4, .kernel = 3, .stride = 2 });
     x = pith_nn_mbconv(m, "b2", x, (pith_mbconv_cfg){ .out = 40, .expand = 4, .kernel = 5, .stride = 2 });
     x = pith_nn_mbconv(m, "b3", x, (pith_mbconv_cfg){ .out = 80, .expand = 4, .kernel = 3, .stride = 2 });
@@ -19,8 +20,8 @@ static pith_tensor *net(pith_model *m, pith_tensor *x, void *user)
 static void show(void *user, const pith_progress *p)
 {
     if (p->event == 'e')
-        printf("epoch %d/%d: loss %.4f, validation accuracy %.2f%%, %.0f img/s\n", p->epoch, p->epochs, p->loss,
-               100 * p->val_accuracy, p->img_per_s);
+        printf("epoch %d/%d: loss %.4f, validation accuracy %.2f%%, %.0f img/s\n", p->epoch, p->epochs,
+               p->loss, 100 * p->val_accuracy, p->img_per_s);
     fflush(stdout);
 }
 
@@ -41,8 +42,10 @@ int main(int argc, char **argv)
         pith_model_save(m, "trained.pith", false);
     }
     int failed = c == NULL || pith_ctx_status(c) != PITH_OK; /* the first error stays: one check is enough */
-    if (failed) fprintf(stderr, "%s\n", c ? pith_error_text(c) : "out of memory");
-    else printf("accuracy %.2f%% on %lld images; saved as trained.pith\n", 100 * r.accuracy, (long long)r.n);
+    if (failed)
+        fprintf(stderr, "%s\n", c ? pith_error_text(c) : "out of memory");
+    else
+        printf("accuracy %.2f%% on %lld images; saved as trained.pith\n", 100 * r.accuracy, (long long)r.n);
     pith_ctx_free(c);
     return failed;
 }

@@ -31,9 +31,11 @@ static inline bool buf_guards(const buf *b)
     const unsigned char *p = (const unsigned char *)b->mem, *e = (const unsigned char *)(b->p + b->n);
     size_t front = (size_t)(GUARD + b->skew) * sizeof *b->mem, back = GUARD * sizeof *b->mem;
     for (size_t i = 0; i < front; i++)
-        if (p[i] != 0xff) return false;
+        if (p[i] != 0xff)
+            return false;
     for (size_t i = 0; i < back; i++)
-        if (e[i] != 0xff) return false;
+        if (e[i] != 0xff)
+            return false;
     return true;
 }
 
@@ -53,7 +55,8 @@ static inline int64_t pick(pithp_rand *r, int64_t lo, int64_t hi) /* lo..hi */
 static inline buf buf_random(int64_t n, pithp_rand *r)
 {
     buf b = buf_new(n, pick(r, 0, 3));
-    for (int64_t i = 0; i < n; i++) b.p[i] = (pith_real)pithp_rand_normal(r);
+    for (int64_t i = 0; i < n; i++)
+        b.p[i] = (pith_real)pithp_rand_normal(r);
     return b;
 }
 
@@ -61,25 +64,29 @@ static inline buf buf_random(int64_t n, pithp_rand *r)
 static inline buf buf_grid(int64_t n, double step, double offset, pithp_rand *r)
 {
     buf b = buf_new(n, pick(r, 0, 3));
-    for (int64_t i = 0; i < n; i++) b.p[i] = (pith_real)(floor(pithp_rand_normal(r) / step) * step + offset);
+    for (int64_t i = 0; i < n; i++)
+        b.p[i] = (pith_real)(floor(pithp_rand_normal(r) / step) * step + offset);
     return b;
 }
 
 static inline buf buf_copy(const buf *b, bool absolute)
 {
     buf c = buf_new(b->n, b->skew);
-    for (int64_t i = 0; i < b->n; i++) c.p[i] = absolute ? (pith_real)fabs((double)b->p[i]) : b->p[i];
+    for (int64_t i = 0; i < b->n; i++)
+        c.p[i] = absolute ? (pith_real)fabs((double)b->p[i]) : b->p[i];
     return c;
 }
 
 /* |got - want| <= tol * size everywhere; size: the twin on absolute values. */
-static inline void same(const char *what, const char *isa, int64_t key, const pith_real *got, const pith_real *want,
-                        const pith_real *size, int64_t n, double tol)
+static inline void same(const char *what, const char *isa, int64_t key, const pith_real *got,
+                        const pith_real *want, const pith_real *size, int64_t n, double tol)
 {
     for (int64_t i = 0; i < n; i++) {
         double d = fabs((double)got[i] - (double)want[i]);
-        ck_assert_msg(d <= tol * fabs((double)size[i]) + 1e-30, "%s, %s, shape %lld: [%lld] is %.9g, its twin %.9g, "
-                      "size %.3g", what, isa, (long long)key, (long long)i, (double)got[i], (double)want[i],
+        ck_assert_msg(d <= tol * fabs((double)size[i]) + 1e-30,
+                      "%s, %s, shape %lld: [%lld] is %.9g, its twin %.9g, "
+                      "size %.3g",
+                      what, isa, (long long)key, (long long)i, (double)got[i], (double)want[i],
                       (double)size[i]);
     }
 }

@@ -8,10 +8,7 @@
 
 /* Check reads its time limit when a test case is made, so it is set before main. Its own default of 4 seconds is
    short of what a sanitizer needs on a busy machine. */
-__attribute__((constructor)) static void before_main(void)
-{
-    setenv("CK_DEFAULT_TIMEOUT", "600", 0);
-}
+__attribute__((constructor)) static void before_main(void) { setenv("CK_DEFAULT_TIMEOUT", "600", 0); }
 
 TCase *suite_case(Suite *s, const char *name)
 {

@@ -31,38 +31,51 @@ typedef enum { POINTWISE, DENSE, GROUPED, DEPTHWISE, TINY, KINDS } kind;
 static pithp_conv geometry(kind what, int64_t i, pithp_rand *r)
 {
     static const int64_t cs[] = { 1, 3, 16, 17, 24, 96, 112, 2, 5, 40, 33, 64 };
-    pithp_conv g = { .n = pick(r, 1, 4), .r = 1, .s = 1, .stride_h = 1, .stride_w = 1, .dil_h = 1, .dil_w = 1, .groups = 1 };
+    pithp_conv g = {
+        .n = pick(r, 1, 4), .r = 1, .s = 1, .stride_h = 1, .stride_w = 1, .dil_h = 1, .dil_w = 1, .groups = 1
+    };
     g.c = cs[i % (int64_t)PITHP_LEN(cs)];
     g.k = cs[pick(r, 0, PITHP_LEN(cs) - 1)];
     g.h = pick(r, 3, 9), g.w = pick(r, 3, 19);
     int64_t pb = 0, pr = 0;
     if (what == POINTWISE) {
-        if (i % 5 == 0) g.n = 21, g.h = 9, g.w = 13; /* more pixels than one tile per slot */
+        if (i % 5 == 0)
+            g.n = 21, g.h = 9, g.w = 13; /* more pixels than one tile per slot */
     } else {
         static const int64_t sizes[] = { 3, 5, 3, 5, 1, 2, 4, 7 };
         g.r = sizes[i % 4 + (i % 8 == 7 ? 4 : 0)], g.s = i % 6 ? g.r : sizes[pick(r, 0, 7)];
         g.stride_h = pick(r, 1, 3), g.stride_w = i % 4 ? g.stride_h : pick(r, 1, 3);
-        if (i % 3 == 0) g.stride_h = g.stride_w = 1 + i % 2;
+        if (i % 3 == 0)
+            g.stride_h = g.stride_w = 1 + i % 2;
         g.dil_h = i % 5 == 4 ? pick(r, 1, 3) : 1, g.dil_w = i % 5 == 4 ? pick(r, 1, 3) : 1;
         /* same, valid, or anything */
         g.pt = i % 3 ? (g.r - 1) * g.dil_h / 2 : i % 2 ? 0 : pick(r, 0, g.r);
         g.pl = i % 3 ? (g.s - 1) * g.dil_w / 2 : i % 2 ? 0 : pick(r, 0, g.s);
         pb = i % 3 ? (g.r - 1) * g.dil_h - g.pt : i % 2 ? 0 : pick(r, 0, g.r);
         pr = i % 3 ? (g.s - 1) * g.dil_w - g.pl : i % 2 ? 0 : pick(r, 0, g.s);
-        if (what == DENSE) g.c = g.c > 24 ? 24 : g.c, g.k = g.k > 40 ? 40 : g.k;
-        if (what == GROUPED) g.groups = pick(r, 2, 4), g.c = g.groups * pick(r, 1, 5), g.k = g.groups * pick(r, 1, 9);
-        if (what == GROUPED && i % 8 == 5) g.groups = g.k = g.c; /* a filter a channel, but not depthwise's layout */
-        if (what == GROUPED && i % 4 == 0) g.groups = g.c, g.k = 2 * g.c; /* depthwise with a multiplier */
-        if (what == DEPTHWISE) g.w = pick(r, 5, 40);
-        if (what == TINY) g.r = g.s = 5, g.pt = g.pl = 2, pb = pr = 2, g.dil_h = g.dil_w = 1;
-        if (what == TINY) g.h = pick(r, 1, 6), g.w = pick(r, 1, 6), g.n = i % 4 ? 1 : 37;
-        if (what >= DEPTHWISE) g.groups = g.k = g.c, g.depthwise = true;
+        if (what == DENSE)
+            g.c = g.c > 24 ? 24 : g.c, g.k = g.k > 40 ? 40 : g.k;
+        if (what == GROUPED)
+            g.groups = pick(r, 2, 4), g.c = g.groups * pick(r, 1, 5), g.k = g.groups * pick(r, 1, 9);
+        if (what == GROUPED && i % 8 == 5)
+            g.groups = g.k = g.c; /* a filter a channel, but not depthwise's layout */
+        if (what == GROUPED && i % 4 == 0)
+            g.groups = g.c, g.k = 2 * g.c; /* depthwise with a multiplier */
+        if (what == DEPTHWISE)
+            g.w = pick(r, 5, 40);
+        if (what == TINY)
+            g.r = g.s = 5, g.pt = g.pl = 2, pb = pr = 2, g.dil_h = g.dil_w = 1;
+        if (what == TINY)
+            g.h = pick(r, 1, 6), g.w = pick(r, 1, 6), g.n = i % 4 ? 1 : 37;
+        if (what >= DEPTHWISE)
+            g.groups = g.k = g.c, g.depthwise = true;
     }
     g.p = outputs(g.h, g.r, g.stride_h, g.dil_h, g.pt + pb);
     g.q = outputs(g.w, g.s, g.stride_w, g.dil_w, g.pl + pr);
     if (g.p < 1 || g.q < 1) { /* the window is larger than the padded input: pad more */
         g.pt = (g.r - 1) * g.dil_h, g.pl = (g.s - 1) * g.dil_w;
-        g.p = outputs(g.h, g.r, g.stride_h, g.dil_h, g.pt), g.q = outputs(g.w, g.s, g.stride_w, g.dil_w, g.pl);
+        g.p = outputs(g.h, g.r, g.stride_h, g.dil_h, g.pt),
+        g.q = outputs(g.w, g.s, g.stride_w, g.dil_w, g.pl);
     }
     return g;
 }
@@ -85,13 +98,22 @@ typedef struct {
     int64_t key;
 } fwd_case;
 
-static void fwd_on(const fwd_case *c, const pithp_env *e, bool with_bias, pith_real *y, pith_real *mean, pith_real *var)
+static void fwd_on(const fwd_case *c, const pithp_env *e, bool with_bias, pith_real *y, pith_real *mean,
+                   pith_real *var)
 {
     buf scratch = scratch_new(pithp_conv_fwd_scratch(&c->g, e->threads));
-    pithp_conv_fwd a = { .g = c->g, .x = c->x.p, .w = c->w.p, .bias = with_bias ? c->bias.p : NULL, .y = y,
-                         .mean = c->stats ? mean : NULL, .var = c->stats ? var : NULL,
-                         .scale = c->affine ? c->scale.p : NULL, .shift = c->affine ? c->shift.p : NULL,
-                         .act = c->act, .scratch = scratch.p, .load = c->load };
+    pithp_conv_fwd a = { .g = c->g,
+                         .x = c->x.p,
+                         .w = c->w.p,
+                         .bias = with_bias ? c->bias.p : NULL,
+                         .y = y,
+                         .mean = c->stats ? mean : NULL,
+                         .var = c->stats ? var : NULL,
+                         .scale = c->affine ? c->scale.p : NULL,
+                         .shift = c->affine ? c->shift.p : NULL,
+                         .act = c->act,
+                         .scratch = scratch.p,
+                         .load = c->load };
     if (e->k)
         pithp_conv_forward(e, &a);
     else
@@ -103,7 +125,8 @@ static void fwd_on(const fwd_case *c, const pithp_env *e, bool with_bias, pith_r
 static pithp_x_src load_of(const pithp_conv *g, int64_t i, buf *x, buf *scale, buf *shift, pithp_rand *r)
 {
     *scale = buf_grid(g->c, 0.125, 0, r), *shift = buf_grid(g->c, 0.5, 0.001953125, r);
-    if (!pithp_conv_loads(g) || i % 3 != 1) return (pithp_x_src){ 0 };
+    if (!pithp_conv_loads(g) || i % 3 != 1)
+        return (pithp_x_src){ 0 };
     buf_free(x);
     *x = buf_grid(g->n * g->h * g->w * g->c, 0.0625, 0, r);
     return (pithp_x_src){ scale->p, shift->p, (pithp_act)(i % PITHP_ACT_COUNT) };
@@ -124,7 +147,8 @@ static buf fwd_size(const fwd_case *c, bool with_bias)
 {
     buf x = seen(&c->x, &c->load, c->g.c), w = buf_copy(&c->w, true), b = buf_copy(&c->bias, true);
     buf s = buf_new(c->y.n, 0);
-    pithp_ref_conv_forward(&(pithp_conv_fwd){ .g = c->g, .x = x.p, .w = w.p, .bias = with_bias ? b.p : NULL, .y = s.p });
+    pithp_ref_conv_forward(
+        &(pithp_conv_fwd){ .g = c->g, .x = x.p, .w = w.p, .bias = with_bias ? b.p : NULL, .y = s.p });
     for (int64_t i = 0; i < s.n && c->affine; i++)
         s.p[i] = (pith_real)fabs((double)s.p[i] * (double)c->scale.p[i % c->g.k]) +
                  (pith_real)fabs((double)c->shift.p[i % c->g.k]);
@@ -134,7 +158,10 @@ static buf fwd_size(const fwd_case *c, bool with_bias)
 
 static void check_forward(kind what, int64_t i, pithp_rand *r)
 {
-    fwd_case c = { .g = geometry(what, i, r), .stats = i & 1, .affine = i & 2, .act = (pithp_act)(i % PITHP_ACT_COUNT),
+    fwd_case c = { .g = geometry(what, i, r),
+                   .stats = i & 1,
+                   .affine = i & 2,
+                   .act = (pithp_act)(i % PITHP_ACT_COUNT),
                    .key = i };
     const pithp_conv *g = &c.g;
     bool with_bias = i % 3 == 0;
@@ -149,14 +176,17 @@ static void check_forward(kind what, int64_t i, pithp_rand *r)
         for (size_t t = 0; t < PITHP_LEN(threads_of); t++) {
             pithp_env e = env(isa, threads_of[t]);
             fwd_on(&c, &e, with_bias, t ? got.p : first.p, t ? m.p : m1.p, t ? v.p : v1.p);
-            if (!t) continue;
+            if (!t)
+                continue;
             ck_assert_mem_eq(got.p, first.p, (size_t)got.n * sizeof *got.p);
             ck_assert_mem_eq(m.p, m1.p, (size_t)(c.stats ? g->k : 0) * sizeof *m.p);
             ck_assert_mem_eq(v.p, v1.p, (size_t)(c.stats ? g->k : 0) * sizeof *v.p);
         }
-        same("forward", pithp_isa_name((pithp_isa)isa), i + 1000 * what, first.p, c.y.p, size.p, got.n, 1.2 * TOL);
+        same("forward", pithp_isa_name((pithp_isa)isa), i + 1000 * what, first.p, c.y.p, size.p, got.n,
+             1.2 * TOL);
         for (int64_t k = 0; k < g->k && c.stats; k++) {
-            double sd = sqrt((double)c.var.p[k]), mean = fabs((double)c.mean.p[k]), reach = sd + mean + sqrt((double)g->c);
+            double sd = sqrt((double)c.var.p[k]), mean = fabs((double)c.mean.p[k]),
+                   reach = sd + mean + sqrt((double)g->c);
             ck_assert(fabs((double)m1.p[k] - (double)c.mean.p[k]) <= TOL * reach);
             ck_assert(fabs((double)v1.p[k] - (double)c.var.p[k]) <= 2 * TOL * reach * reach);
         }
@@ -170,7 +200,8 @@ static void check_forward(kind what, int64_t i, pithp_rand *r)
 START_TEST(forward)
 {
     pithp_rand r = test_rand(20 + (uint64_t)_i);
-    for (int64_t i = 0; i < 30; i++) check_forward((kind)_i, i, &r);
+    for (int64_t i = 0; i < 30; i++)
+        check_forward((kind)_i, i, &r);
 }
 END_TEST
 
@@ -190,12 +221,27 @@ static void bwd_on(const bwd_case *c, const pithp_env *e, const buf to[5])
     pith_real *dx = to[0].p, *dw = to[1].p, *db = to[2].p;
     bool reduce = c->load.scale && c->want_dx;
     buf scratch = scratch_new(pithp_conv_bwd_scratch(&c->g, e->threads));
-    pithp_conv_bwd a = { .g = c->g, .x = c->x.p, .w = c->w.p, .dx = c->want_dx ? dx : NULL, .dx_add = c->add,
-                         .dw = c->want_dw ? dw : NULL, .dbias = c->want_db ? db : NULL, .scratch = scratch.p, .load = c->load,
-                         .load_mean = c->load_mean.p, .load_s1 = reduce ? to[3].p : NULL, .load_s2 = to[4].p };
+    pithp_conv_bwd a = { .g = c->g,
+                         .x = c->x.p,
+                         .w = c->w.p,
+                         .dx = c->want_dx ? dx : NULL,
+                         .dx_add = c->add,
+                         .dw = c->want_dw ? dw : NULL,
+                         .dbias = c->want_db ? db : NULL,
+                         .scratch = scratch.p,
+                         .load = c->load,
+                         .load_mean = c->load_mean.p,
+                         .load_s1 = reduce ? to[3].p : NULL,
+                         .load_s2 = to[4].p };
     if (c->fused)
-        a.src = (pithp_dy_src){ .dz = c->dz.p, .y = c->y.p, .scale = c->scale.p, .shift = c->shift.p, .a = c->a.p,
-                                .b = c->b.p, .d = c->d.p, .act = c->act };
+        a.src = (pithp_dy_src){ .dz = c->dz.p,
+                                .y = c->y.p,
+                                .scale = c->scale.p,
+                                .shift = c->shift.p,
+                                .a = c->a.p,
+                                .b = c->b.p,
+                                .d = c->d.p,
+                                .act = c->act };
     else
         a.src.dy = c->dy.p;
     memcpy(dx, c->dx.p, (size_t)c->dx.n * sizeof *dx);
@@ -214,7 +260,8 @@ static void bwd_on(const bwd_case *c, const pithp_env *e, const buf to[5])
 static void bwd_sizes(const bwd_case *c, const buf size[5])
 {
     bwd_case s = *c;
-    s.x = seen(&c->x, &c->load, c->g.c), s.load.scale = NULL, s.w = buf_copy(&c->w, true), s.dy = buf_copy(&c->dy, true), s.fused = false;
+    s.x = seen(&c->x, &c->load, c->g.c), s.load.scale = NULL, s.w = buf_copy(&c->w, true),
+    s.dy = buf_copy(&c->dy, true), s.fused = false;
     s.dx = buf_copy(&c->dx, true), s.dw = buf_copy(&c->dw, true), s.db = buf_copy(&c->db, true);
     for (int64_t i = 0; i < s.dy.n && c->fused; i++) {
         int64_t k = i % c->g.k;
@@ -244,11 +291,13 @@ static void check_isa(const bwd_case *c, int isa, int64_t key, const buf want[OU
     buf one[OUTS], got[OUTS];
     int64_t n[OUTS];
     sizes_of(c, n);
-    for (int j = 0; j < OUTS; j++) one[j] = buf_new(n[j], 1), got[j] = buf_new(n[j], 1);
+    for (int j = 0; j < OUTS; j++)
+        one[j] = buf_new(n[j], 1), got[j] = buf_new(n[j], 1);
     for (size_t t = 0; t < PITHP_LEN(threads_of); t++) {
         pithp_env e = env(isa, threads_of[t]);
         bwd_on(c, &e, t ? got : one);
-        for (int j = 0; j < OUTS && t; j++) ck_assert_mem_eq(got[j].p, one[j].p, (size_t)n[j] * sizeof *got[j].p);
+        for (int j = 0; j < OUTS && t; j++)
+            ck_assert_mem_eq(got[j].p, one[j].p, (size_t)n[j] * sizeof *got[j].p);
     }
     for (int j = 0; j < OUTS; j++) {
         same(names[j], pithp_isa_name((pithp_isa)isa), key, one[j].p, want[j].p, size[j].p, n[j], TOL);
@@ -258,8 +307,13 @@ static void check_isa(const bwd_case *c, int isa, int64_t key, const buf want[OU
 
 static void check_backward(kind what, int64_t i, pithp_rand *r)
 {
-    bwd_case c = { .g = geometry(what, i, r), .fused = i & 1, .add = i & 2, .want_dx = i % 7 != 3, .want_dw = i % 7 != 5,
-                   .want_db = i % 3 == 0, .act = (pithp_act)(i % PITHP_ACT_COUNT) };
+    bwd_case c = { .g = geometry(what, i, r),
+                   .fused = i & 1,
+                   .add = i & 2,
+                   .want_dx = i % 7 != 3,
+                   .want_dw = i % 7 != 5,
+                   .want_db = i % 3 == 0,
+                   .act = (pithp_act)(i % PITHP_ACT_COUNT) };
     const pithp_conv *g = &c.g;
     int64_t ny = g->n * g->p * g->q * g->k;
     c.x = buf_random(g->n * g->h * g->w * g->c, r), c.w = buf_random(weights(g), r);
@@ -272,18 +326,23 @@ static void check_backward(kind what, int64_t i, pithp_rand *r)
     buf want[OUTS], size[OUTS];
     int64_t n[OUTS];
     sizes_of(&c, n);
-    for (int j = 0; j < OUTS; j++) want[j] = buf_new(n[j], 0), size[j] = buf_new(n[j], 0);
+    for (int j = 0; j < OUTS; j++)
+        want[j] = buf_new(n[j], 0), size[j] = buf_new(n[j], 0);
     bwd_on(&c, &(pithp_env){ .threads = 1 }, want);
     bwd_sizes(&c, size);
-    for (int isa = 0; isa <= (int)pithp_isa_best(); isa++) check_isa(&c, isa, i + 1000 * what, want, size);
-    for (int j = 0; j < OUTS; j++) buf_free(&want[j]), buf_free(&size[j]);
-    for (buf *b = &c.x; b <= &c.s2; b++) buf_free(b);
+    for (int isa = 0; isa <= (int)pithp_isa_best(); isa++)
+        check_isa(&c, isa, i + 1000 * what, want, size);
+    for (int j = 0; j < OUTS; j++)
+        buf_free(&want[j]), buf_free(&size[j]);
+    for (buf *b = &c.x; b <= &c.s2; b++)
+        buf_free(b);
 }
 
 START_TEST(backward)
 {
     pithp_rand r = test_rand(40 + (uint64_t)_i);
-    for (int64_t i = 0; i < 24; i++) check_backward((kind)_i, i, &r);
+    for (int64_t i = 0; i < 24; i++)
+        check_backward((kind)_i, i, &r);
 }
 END_TEST
 
@@ -297,11 +356,12 @@ static void by_rows(bwd_case *c, const buf to[OUTS])
         int64_t at = s * g->p * g->q * g->k, in = g->w * g->c, out = g->q * g->k;
         pith_real *dy = c->dy.p + at;
         if (c->fused)
-            e.k->bn_dy(c->dz.p + at, c->y.p + at, c->scale.p, c->shift.p, c->a.p, c->b.p, c->d.p, c->act, g->p * g->q,
-                       g->k, dy, false);
+            e.k->bn_dy(c->dz.p + at, c->y.p + at, c->scale.p, c->shift.p, c->a.p, c->b.p, c->d.p, c->act,
+                       g->p * g->q, g->k, dy, false);
         for (int64_t h = 0; h < g->h; h++)
             e.k->dw_row_dx(g, dy, 0, g->p, c->w.p, h, to[0].p + (s * g->h + h) * in, false);
-        for (int64_t p = 0; p < g->p; p++) e.k->dw_row_dw(g, c->x.p + s * g->h * in, dy + p * out, p, to[1].p);
+        for (int64_t p = 0; p < g->p; p++)
+            e.k->dw_row_dw(g, c->x.p + s * g->h * in, dy + p * out, p, to[1].p);
     }
 }
 
@@ -310,10 +370,24 @@ START_TEST(bands)
 {
     pithp_rand r = test_rand(60);
     for (int64_t i = 0; i < 6; i++) {
-        bwd_case c = { .fused = i & 1, .want_dx = true, .want_dw = true, .want_db = true, .act = PITHP_ACT_RELU6 };
-        c.g = (pithp_conv){ .n = 2, .h = 41, .w = 20, .c = 320, .k = 320, .groups = 320, .depthwise = true,
-                            .r = 3 + 2 * (i % 2), .s = 3,
-                            .stride_h = 1 + i / 2 % 2, .stride_w = 1, .dil_h = 1 + i / 4, .dil_w = 1, .pt = i % 3, .pl = 1 };
+        bwd_case c = {
+            .fused = i & 1, .want_dx = true, .want_dw = true, .want_db = true, .act = PITHP_ACT_RELU6
+        };
+        c.g = (pithp_conv){ .n = 2,
+                            .h = 41,
+                            .w = 20,
+                            .c = 320,
+                            .k = 320,
+                            .groups = 320,
+                            .depthwise = true,
+                            .r = 3 + 2 * (i % 2),
+                            .s = 3,
+                            .stride_h = 1 + i / 2 % 2,
+                            .stride_w = 1,
+                            .dil_h = 1 + i / 4,
+                            .dil_w = 1,
+                            .pt = i % 3,
+                            .pl = 1 };
         pithp_conv *g = &c.g;
         g->p = outputs(g->h, g->r, g->stride_h, g->dil_h, g->pt + 1), g->q = g->w;
         int64_t ny = g->n * g->p * g->q * g->k;
@@ -328,19 +402,25 @@ START_TEST(bands)
         buf want[OUTS], got[OUTS];
         int64_t n[OUTS];
         sizes_of(&c, n);
-        for (int j = 0; j < OUTS; j++) want[j] = buf_new(n[j], 0), got[j] = buf_new(n[j], 0);
+        for (int j = 0; j < OUTS; j++)
+            want[j] = buf_new(n[j], 0), got[j] = buf_new(n[j], 0);
         by_rows(&c, want);
-        if (i % 3 == 2) c.load = (pithp_x_src){ c.load_scale.p, c.load_shift.p, PITHP_ACT_RELU6 };
+        if (i % 3 == 2)
+            c.load = (pithp_x_src){ c.load_scale.p, c.load_shift.p, PITHP_ACT_RELU6 };
         for (int isa = 0; isa <= (int)pithp_isa_best(); isa++) {
             pithp_env e = env(isa, 1 + isa);
             bwd_on(&c, &e, got);
             for (int64_t j = 0; j < n[0]; j++)
-                ck_assert(fabs((double)got[0].p[j] - (double)want[0].p[j]) <= 1e-4 * (10 + fabs((double)want[0].p[j])));
+                ck_assert(fabs((double)got[0].p[j] - (double)want[0].p[j]) <=
+                          1e-4 * (10 + fabs((double)want[0].p[j])));
             for (int64_t j = 0; j < n[1] && !c.load.scale; j++)
-                ck_assert(fabs((double)got[1].p[j] - (double)want[1].p[j]) <= 1e-4 * (100 + fabs((double)want[1].p[j])));
+                ck_assert(fabs((double)got[1].p[j] - (double)want[1].p[j]) <=
+                          1e-4 * (100 + fabs((double)want[1].p[j])));
         }
-        for (int j = 0; j < OUTS; j++) buf_free(&want[j]), buf_free(&got[j]);
-        for (buf *b = &c.x; b <= &c.s2; b++) buf_free(b);
+        for (int j = 0; j < OUTS; j++)
+            buf_free(&want[j]), buf_free(&got[j]);
+        for (buf *b = &c.x; b <= &c.s2; b++)
+            buf_free(b);
     }
 }
 END_TEST

@@ -205,7 +205,8 @@ START_TEST(other_machine_is_said)
     ck_assert_msg(run(&s, &v, cfg) == PITH_OK, "%s", pith_error_text(s.c));
     bool same = !strcmp(was[0], pith_build_info(s.c).cpu) && !strcmp(was[1], pith_build_info(s.c).blas_core);
     ck_assert_int_eq(v.notes, same ? 0 : 1);
-    if (!same) ck_assert_msg(strstr(v.text, "not bit for bit") != NULL, "%s", v.text);
+    if (!same)
+        ck_assert_msg(strstr(v.text, "not bit for bit") != NULL, "%s", v.text);
     pith_ctx_free(s.c);
 }
 END_TEST

@@ -313,7 +313,7 @@ START_TEST(exact_cases)
     uint8_t *src = draw(S, S, 3, 5);
     pith_real out[S * S * 3], mirror[S * S * 3];
     pithp_variant v = pithp_variant_eval(S, S, S);
-    run(src, S, S, &v, S, out); /* nothing to do: the pixels themselves */
+    run(src, S, S, &v, S, out);                         /* nothing to do: the pixels themselves */
     pithp_variant e = pithp_variant_eval(171, 128, 96); /* 7/8 of 128, in the middle */
     ck_assert(e.w == 112 && e.h == 112 && e.x == 29 && e.y == 8 && !e.flip && !e.colour);
     e = pithp_variant_eval(100, 120, 96); /* not below the size that is wanted */

@@ -47,7 +47,8 @@ PITH_API pith_tensor *pith_model_output(const pith_model *m);
 
 /* Adds an input for targets, weights of samples and the like: first dimension the samples. shape: of one sample
    (PITH_SCALAR for labels). It is not saved with the model. Since 0.1. */
-PITH_API pith_tensor *pith_model_add_input(pith_model *m, const char *name, pith_dtype dtype, pith_shape shape);
+PITH_API pith_tensor *pith_model_add_input(pith_model *m, const char *name, pith_dtype dtype,
+                                           pith_shape shape);
 
 /* The parameter, state or node of that name; NULL if there is none (no error). Since 0.1. */
 PITH_API pith_tensor *pith_model_find(const pith_model *m, const char *name);

@@ -14,16 +14,18 @@ extern "C" {
 PITH_API pith_tensor *pith_nn_conv2d(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg);
 
 /* Depthwise convolution, NAME.weight [1,R,S,C]; cfg.out is ignored. Since 0.1. */
-PITH_API pith_tensor *pith_nn_depthwise_conv2d(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg);
+PITH_API pith_tensor *pith_nn_depthwise_conv2d(pith_model *m, const char *name, pith_tensor *x,
+                                               pith_conv2d_cfg cfg);
 
 /* Batch norm: NAME.weight (gamma, ones), NAME.bias (beta, zeros), NAME.running_mean, NAME.running_var. Since 0.1. */
-PITH_API pith_tensor *pith_nn_batch_norm(pith_model *m, const char *name, pith_tensor *x, pith_batch_norm_cfg cfg);
+PITH_API pith_tensor *pith_nn_batch_norm(pith_model *m, const char *name, pith_tensor *x,
+                                         pith_batch_norm_cfg cfg);
 
 /* NAME.conv, NAME.bn, then the activation. Since 0.1. */
-PITH_API pith_tensor *pith_nn_conv_bn_act(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg,
-                                          pith_act act);
-PITH_API pith_tensor *pith_nn_depthwise_bn_act(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg,
-                                               pith_act act);
+PITH_API pith_tensor *pith_nn_conv_bn_act(pith_model *m, const char *name, pith_tensor *x,
+                                          pith_conv2d_cfg cfg, pith_act act);
+PITH_API pith_tensor *pith_nn_depthwise_bn_act(pith_model *m, const char *name, pith_tensor *x,
+                                               pith_conv2d_cfg cfg, pith_act act);
 
 /* Mobile inverted bottleneck (Sandler et al. 2018, Tan and Le 2019): expand 1x1 (NAME.expand; absent when expand is 1),
    depthwise kernel x kernel (NAME.dw), project 1x1 without activation (NAME.project), plus the input where stride is 1
@@ -40,7 +42,8 @@ PITH_API pith_tensor *pith_nn_mbconv(pith_model *m, const char *name, pith_tenso
 PITH_API pith_tensor *pith_nn_linear(pith_model *m, const char *name, pith_tensor *x, int64_t out);
 
 /* A parameter or a piece of state of one's own. init: half-width of a uniform, or 0 for zeros. Since 0.1. */
-PITH_API pith_tensor *pith_nn_param(pith_model *m, const char *name, pith_shape shape, double init, bool weight_decay);
+PITH_API pith_tensor *pith_nn_param(pith_model *m, const char *name, pith_shape shape, double init,
+                                    bool weight_decay);
 
 #ifdef __cplusplus
 }

@@ -17,9 +17,11 @@ extern "C" {
 typedef struct {
     pith_shape shape; /* with the number of samples of this run */
     pith_dtype dtype;
-    void *data;       /* values, row-major (pith_real for PITH_F32); in backward NULL unless the op's `reads` asks */
-    pith_real *grad;  /* backward only: of the result dL/dout, of an operand where dL/din goes; NULL: not wanted */
-    bool grad_add;    /* backward, operands: add to grad instead of writing it */
+    void
+        *data; /* values, row-major (pith_real for PITH_F32); in backward NULL unless the op's `reads` asks */
+    pith_real
+        *grad; /* backward only: of the result dL/dout, of an operand where dL/din goes; NULL: not wanted */
+    bool grad_add; /* backward, operands: add to grad instead of writing it */
 } pith_val;
 
 typedef struct pith_op pith_op;
@@ -60,7 +62,13 @@ typedef struct {
 } pith_infer;
 
 /* How an attribute struct is written to a model file: a table of its fields. */
-typedef enum { PITH_ATTR_INT, PITH_ATTR_INT64, PITH_ATTR_REAL, PITH_ATTR_BOOL, PITH_ATTR_SHAPE } pith_attr_kind;
+typedef enum {
+    PITH_ATTR_INT,
+    PITH_ATTR_INT64,
+    PITH_ATTR_REAL,
+    PITH_ATTR_BOOL,
+    PITH_ATTR_SHAPE
+} pith_attr_kind;
 
 typedef struct {
     const char *name;
@@ -68,11 +76,14 @@ typedef struct {
     size_t offset;
 } pith_attr_field;
 
-#define PITH_ATTR_END { NULL, PITH_ATTR_INT, 0 }
+#define PITH_ATTR_END          \
+    {                          \
+        NULL, PITH_ATTR_INT, 0 \
+    }
 
 /* `reads` bits: what backward reads of the forward's values. */
 #define PITH_READS_IN(i) (1u << (i))
-#define PITH_READS_OUT (1u << 31)
+#define PITH_READS_OUT   (1u << 31)
 
 struct pith_op {
     const char *name;              /* unique, [a-z0-9_]+; stands in model files */
@@ -82,12 +93,13 @@ struct pith_op {
     bool (*shape)(pith_infer *q);  /* all checks; false after pith_op_fail() */
     void (*forward)(const pith_call *k);
     void (*backward)(const pith_call *k); /* NULL: no gradient flows to the operands */
-    int64_t (*macs)(const pith_infer *q); /* multiply-adds of the inferred call, for pith_model_info; NULL: none */
-    uint32_t reads;    /* PITH_READS_* */
-    uint32_t no_grad;  /* bit i: operand i never gets a gradient (labels, statistics) */
-    uint32_t state;    /* bit i: operand i is state that a training forward updates */
-    int alias;         /* 1 + i: the result is operand i's memory seen with another shape (reshape); 0: none */
-    int grad_alias;    /* 1 + i: dL/din(i) equals dL/dout, so the plan may let them share memory; 0: none. If it does,
+    int64_t (*macs)(
+        const pith_infer *q); /* multiply-adds of the inferred call, for pith_model_info; NULL: none */
+    uint32_t reads;           /* PITH_READS_* */
+    uint32_t no_grad;         /* bit i: operand i never gets a gradient (labels, statistics) */
+    uint32_t state;           /* bit i: operand i is state that a training forward updates */
+    int alias;      /* 1 + i: the result is operand i's memory seen with another shape (reshape); 0: none */
+    int grad_alias; /* 1 + i: dL/din(i) equals dL/dout, so the plan may let them share memory; 0: none. If it does,
                           in[i].grad is NULL in backward */
 };
 
@@ -108,8 +120,8 @@ PITH_API const pith_op *pith_op_find(const pith_ctx *c, const char *name);
 PITH_API bool pith_op_fail(pith_infer *q, const char *fmt, ...) PITH_PRINTF(2, 3);
 
 /* For forward and backward: calls fn(arg, tile, thread) for every tile, on the context's threads. Since 0.1. */
-PITH_API void pith_op_parallel(const pith_call *k, int64_t tiles, void (*fn)(void *arg, int64_t tile, int thread),
-                               void *arg);
+PITH_API void pith_op_parallel(const pith_call *k, int64_t tiles,
+                               void (*fn)(void *arg, int64_t tile, int thread), void *arg);
 
 #ifdef __cplusplus
 }

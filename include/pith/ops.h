@@ -18,14 +18,14 @@ typedef enum { PITH_LINEAR = 0, PITH_RELU, PITH_RELU6, PITH_SILU, PITH_SIGMOID }
 /* Convolution's settings. Zero: kernel 1x1, stride 1, dilation 1, groups 1, padding SAME as TensorFlow defines it
    (P = ceil(H / stride), the odd row or column below and right). PITH_EXPLICIT uses pad[]. */
 typedef struct {
-    int64_t out;            /* K; used by pith_nn_* only (the op takes it from the weights) */
-    int kernel, kernel_w;   /* R, S; S = R when 0; used by pith_nn_* only */
+    int64_t out;          /* K; used by pith_nn_* only (the op takes it from the weights) */
+    int kernel, kernel_w; /* R, S; S = R when 0; used by pith_nn_* only */
     int stride, stride_w;
     int dilation, dilation_w;
     int64_t groups;
     pith_pad_mode pad_mode;
-    int pad[4];             /* top, bottom, left, right */
-    bool bias;              /* pith_nn_* only */
+    int pad[4]; /* top, bottom, left, right */
+    bool bias;  /* pith_nn_* only */
 } pith_conv2d_cfg;
 
 /* y[n,p,q,k] = sum x[n, p*sh+r*dh-pt, q*sw+s*dw-pl, c] w[k,r,s,c] (+ b[k]); c over the group of k.
@@ -33,7 +33,8 @@ typedef struct {
 PITH_API pith_tensor *pith_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg);
 
 /* One filter a channel: x [N,H,W,C], w [1,R,S,C], b [C] or NULL -> [N,P,Q,C]. gradient: x, w, b. */
-PITH_API pith_tensor *pith_depthwise_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg);
+PITH_API pith_tensor *pith_depthwise_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b,
+                                            pith_conv2d_cfg cfg);
 
 /* y = x w^T + b: x [N,in], w [out,in], b [out] or NULL -> [N,out]. gradient: x, w, b. */
 PITH_API pith_tensor *pith_dense(pith_tensor *x, pith_tensor *w, pith_tensor *b);
@@ -51,7 +52,8 @@ typedef struct {
     bool frozen;
 } pith_batch_norm_cfg;
 PITH_API pith_tensor *pith_batch_norm(pith_tensor *x, pith_tensor *gamma, pith_tensor *beta,
-                                      pith_tensor *running_mean, pith_tensor *running_var, pith_batch_norm_cfg cfg);
+                                      pith_tensor *running_mean, pith_tensor *running_var,
+                                      pith_batch_norm_cfg cfg);
 
 /* Elementwise, any shape. The gradient at a kink is 0 for relu at 0 and relu6 at 0 and 6; of abs at 0 it is 0; clip's
    is 1 on lo <= x <= hi. log and sqrt of what they do not take give NaN, as IEEE 754 has it. */
@@ -66,7 +68,7 @@ PITH_API pith_tensor *pith_log(pith_tensor *x);
 PITH_API pith_tensor *pith_abs(pith_tensor *x);
 PITH_API pith_tensor *pith_clip(pith_tensor *x, double lo, double hi);
 PITH_API pith_tensor *pith_scale(pith_tensor *x, double factor, double offset); /* factor*x + offset */
-PITH_API pith_tensor *pith_activation(pith_tensor *x, pith_act act);             /* PITH_LINEAR: x itself */
+PITH_API pith_tensor *pith_activation(pith_tensor *x, pith_act act);            /* PITH_LINEAR: x itself */
 
 /* Elementwise on two operands, broadcast as in NumPy: sizes align at the last dimension, 1 stretches.
    gradient: both (summed over what was stretched). */
@@ -87,7 +89,7 @@ PITH_API pith_tensor *pith_max_axes(pith_tensor *x, uint32_t axes, bool keep);
 /* The same elements in another shape. One size may be -1 (worked out); size 0 copies the operand's (so a first 0 keeps
    the number of samples). No copy is made. */
 PITH_API pith_tensor *pith_reshape(pith_tensor *x, pith_shape shape);
-PITH_API pith_tensor *pith_flatten(pith_tensor *x); /* [N, all the rest] */
+PITH_API pith_tensor *pith_flatten(pith_tensor *x);                    /* [N, all the rest] */
 PITH_API pith_tensor *pith_transpose(pith_tensor *x, const int *perm); /* perm [ndim]; NULL reverses */
 
 /* Pooling of [N,H,W,C]. Averages divide by the number of cells inside the input. */
@@ -120,7 +122,8 @@ PITH_API pith_tensor *pith_log_softmax(pith_tensor *x);
 typedef struct {
     double smoothing;
 } pith_cross_entropy_cfg;
-PITH_API pith_tensor *pith_cross_entropy(pith_tensor *logits, pith_tensor *target, pith_cross_entropy_cfg cfg);
+PITH_API pith_tensor *pith_cross_entropy(pith_tensor *logits, pith_tensor *target,
+                                         pith_cross_entropy_cfg cfg);
 
 /* Mean of (a-b)^2 over all elements; same shapes. gradient: both. */
 PITH_API pith_tensor *pith_mse(pith_tensor *a, pith_tensor *b);

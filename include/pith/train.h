@@ -52,7 +52,8 @@ typedef struct {
     double warmup_epochs; /* 0: 2 (at most a fifth of the run) */
     double final_lr, gamma, step_epochs;
 } pith_schedule_cfg;
-PITH_API double pith_schedule_lr(pith_schedule_cfg cfg, double lr, int64_t step, int64_t steps_per_epoch, int epochs);
+PITH_API double pith_schedule_lr(pith_schedule_cfg cfg, double lr, int64_t step, int64_t steps_per_epoch,
+                                 int epochs);
 
 /* What the training loop tells: after each step (event 's'), each epoch ('e'), each save ('c') and each note ('n'); and
    once, before the first step, the memory that the run takes ('m').
@@ -81,8 +82,8 @@ typedef struct {
     pith_opt_cfg opt;
     pith_schedule_cfg schedule;
     pith_augment_cfg augment;
-    int accumulate;  /* batches a step; 0: 1 */
-    int eval_every;  /* epochs; 0: 1; negative: only at the end */
+    int accumulate;            /* batches a step; 0: 1 */
+    int eval_every;            /* epochs; 0: 1; negative: only at the end */
     double save_every_minutes; /* within an epoch; 0: 5 */
     const char *out;
     bool resume;
@@ -105,7 +106,8 @@ typedef struct {
     int classes;
     const int64_t *confusion;
 } pith_eval_result;
-PITH_API pith_status pith_evaluate(pith_model *m, pith_data *d, pith_split split, int batch, pith_eval_result *r);
+PITH_API pith_status pith_evaluate(pith_model *m, pith_data *d, pith_split split, int batch,
+                                   pith_eval_result *r);
 
 /* Class probabilities of n images x [n,H,W,C] (already as the network wants them): probs [n,classes]. Since 0.1. */
 PITH_API pith_status pith_predict(pith_model *m, const pith_real *x, int64_t n, pith_real *probs);

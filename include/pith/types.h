@@ -11,7 +11,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define PITH_API __attribute__((visibility("default")))
+#define PITH_API                __attribute__((visibility("default")))
 #define PITH_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 #else
 #define PITH_API
@@ -60,7 +60,7 @@ typedef struct {
 #define PITH_SCALAR ((pith_shape){ 0, { 0 } })
 
 /* In a *_cfg struct zero means "the default". A real zero is written PITH_ZERO (floating-point fields). */
-#define PITH_ZERO (-0x1p-1000)
+#define PITH_ZERO            (-0x1p-1000)
 #define PITH_OR(value, dflt) ((value) == 0 ? (dflt) : (value) == PITH_ZERO ? 0 : (value))
 
 typedef struct pith_ctx pith_ctx;       /* owns everything made from it */

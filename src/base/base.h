@@ -12,7 +12,7 @@
 #define PITHP_R(x) x##f
 #endif
 
-#define PITHP_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define PITHP_LEN(a)    (sizeof(a) / sizeof((a)[0]))
 #define PITHP_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define PITHP_MAX(a, b) ((a) > (b) ? (a) : (b))
 
@@ -24,17 +24,17 @@ typedef struct pithp_obj {
 } pithp_obj;
 
 void pithp_own(pith_ctx *c, pithp_obj *o, void (*destroy)(pith_ctx *, pithp_obj *));
-void pithp_disown(pith_ctx *c, pithp_obj *o); /* unlinks without destroying */
+void pithp_disown(pith_ctx *c, pithp_obj *o);  /* unlinks without destroying */
 void pithp_destroy(pith_ctx *c, pithp_obj *o); /* unlinks and destroys; NULL is allowed */
 
 /* ---- Instruction sets --------------------------------------------------------------------------------------*/
 typedef enum { PITHP_ISA_BASE = 0, PITHP_ISA_AVX2, PITHP_ISA_AVX512, PITHP_ISA_COUNT } pithp_isa;
 
-pithp_isa pithp_isa_cpu(void);                   /* the most the processor we run on has */
-bool pithp_isa_built(pithp_isa isa);             /* compiled into this library? */
-pithp_isa pithp_isa_best(void);                  /* the most that holds of both */
-const char *pithp_isa_name(pithp_isa isa);       /* "base", "avx2", "avx512" */
-int pithp_isa_parse(const char *name);           /* -1 if unknown */
+pithp_isa pithp_isa_cpu(void);             /* the most the processor we run on has */
+bool pithp_isa_built(pithp_isa isa);       /* compiled into this library? */
+pithp_isa pithp_isa_best(void);            /* the most that holds of both */
+const char *pithp_isa_name(pithp_isa isa); /* "base", "avx2", "avx512" */
+int pithp_isa_parse(const char *name);     /* -1 if unknown */
 
 /* ---- BLAS, opened at run time (blas.c says why) ------------------------------------------------------------
    Row-major C[m,n] = alpha * op(A)[m,k] * op(B)[k,n] + beta * C; always single-threaded. */
@@ -45,7 +45,8 @@ typedef struct pithp_blas {
     void *fn;     /* cblas_sgemm (cblas_dgemm in the double build) */
     void *handle; /* of dlopen */
     bool wide;    /* its integers are 64 bits long (a program linked with libopenblas64) */
-    void (*omp_set)(int); /* OpenBLAS's OpenMP build obeys the calling thread's OpenMP setting only; else NULL */
+    void (*omp_set)(
+        int); /* OpenBLAS's OpenMP build obeys the calling thread's OpenMP setting only; else NULL */
     int (*omp_get)(void);
     char file[128], core[64], config[256];
 } pithp_blas;
@@ -78,11 +79,12 @@ void pithp_log(const pith_ctx *c, pith_log_level level, const char *fmt, ...) PI
 /* ---- Memory ------------------------------------------------------------------------------------------------
    All zeroed, all 64-byte aligned, counted in the context. NULL with PITH_ENOMEM recorded on failure or overflow. */
 void *pithp_alloc(pith_ctx *c, size_t n, size_t size);
-void *pithp_realloc(pith_ctx *c, void *p, size_t n, size_t size); /* new bytes zeroed; p stays valid on failure */
-void pithp_free(pith_ctx *c, void *p);                            /* NULL is allowed */
+void *pithp_realloc(pith_ctx *c, void *p, size_t n,
+                    size_t size);      /* new bytes zeroed; p stays valid on failure */
+void pithp_free(pith_ctx *c, void *p); /* NULL is allowed */
 char *pithp_strdup(pith_ctx *c, const char *s);
 char *pithp_sprintf(pith_ctx *c, const char *fmt, ...) PITH_PRINTF(2, 3);
-#define PITHP_NEW(c, type) ((type *)pithp_alloc((c), 1, sizeof(type)))
+#define PITHP_NEW(c, type)      ((type *)pithp_alloc((c), 1, sizeof(type)))
 #define PITHP_NEW_N(c, type, n) ((type *)pithp_alloc((c), (size_t)(n), sizeof(type)))
 
 /* Grows an array of `size`-byte elements so that index n exists; *cap is in elements. False: PITH_ENOMEM recorded. */
@@ -92,7 +94,7 @@ static inline bool pithp_mul_over(size_t a, size_t b, size_t *r) { return __buil
 static inline bool pithp_add_over(size_t a, size_t b, size_t *r) { return __builtin_add_overflow(a, b, r); }
 
 /* ---- Shapes ------------------------------------------------------------------------------------------------*/
-int64_t pithp_count(pith_shape s);                /* product of the sizes; 1 for a scalar */
+int64_t pithp_count(pith_shape s);                 /* product of the sizes; 1 for a scalar */
 bool pithp_count_ok(pith_shape s, int64_t *count); /* false: a size <= 0, or the product exceeds 2^40 */
 bool pithp_shape_eq(pith_shape a, pith_shape b);
 const char *pithp_shape_text(pith_shape s, char buf[96]); /* "[64,96,96,3]" */
@@ -142,7 +144,8 @@ typedef struct {
 
 pith_status pithp_save_begin(pith_ctx *c, pithp_save *s, const char *path);
 pith_status pithp_save_write(pith_ctx *c, pithp_save *s, const void *p, size_t n);
-pith_status pithp_save_commit(pith_ctx *c, pithp_save *s, bool keep_previous); /* previous goes to PATH.prev */
+pith_status pithp_save_commit(pith_ctx *c, pithp_save *s,
+                              bool keep_previous); /* previous goes to PATH.prev */
 void pithp_save_abort(pith_ctx *c, pithp_save *s); /* also after a failed write or commit; twice is allowed */
 
 /* A whole file, read-only, memory-mapped. */

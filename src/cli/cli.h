@@ -22,6 +22,31 @@ typedef struct {
     bool given;      /* set by opts_parse */
 } opt;
 
+#define FLAG(name, letter, to, help)                           \
+    {                                                          \
+        name, letter, OPT_FLAG, &(to), NULL, help, 0, 0, false \
+    }
+#define INT(name, letter, to, value, low, high, help)               \
+    {                                                               \
+        name, letter, OPT_INT, &(to), value, help, low, high, false \
+    }
+#define REAL(name, letter, to, value, low, high, help)               \
+    {                                                                \
+        name, letter, OPT_REAL, &(to), value, help, low, high, false \
+    }
+#define TEXT(name, letter, to, value, help)                     \
+    {                                                           \
+        name, letter, OPT_TEXT, &(to), value, help, 0, 0, false \
+    }
+#define SEED(name, letter, to, value, help)                     \
+    {                                                           \
+        name, letter, OPT_SEED, &(to), value, help, 0, 0, false \
+    }
+#define OPTS_END                                        \
+    {                                                   \
+        NULL, 0, OPT_END, NULL, NULL, NULL, 0, 0, false \
+    }
+
 typedef struct {
     const char *name, *summary, *operands;
     int min_operands, max_operands;
@@ -31,8 +56,9 @@ typedef struct {
 /* Parses argv[1..]; operands[] gets what is not an option. Returns -1 to go on, else the exit status (help was printed,
    or the use was wrong and stderr says how). A real zero is stored as PITH_ZERO. */
 int opts_parse(const verb *v, opt *table, int argc, char **argv, const char **operands, int *n_operands);
-json_t *opts_json(const opt *table);                                    /* all values, by name */
-bool opts_from_json(opt *table, const json_t *values, const char *path); /* says on stderr what does not fit */
+json_t *opts_json(const opt *table); /* all values, by name */
+bool opts_from_json(opt *table, const json_t *values,
+                    const char *path); /* says on stderr what does not fit */
 
 /* ---- Common ground ------------------------------------------------------------------------------------------- */
 typedef struct {
@@ -41,20 +67,18 @@ typedef struct {
     uint64_t seed;
 } common;
 
-#define COMMON_OPTS(c)                                                                                              \
-    { "threads", 0, OPT_INT, &(c).threads, "T", "kernel threads (default: all processors)", 1, 1024, false },      \
-    { "seed", 0, OPT_SEED, &(c).seed, "S", "seed of all random numbers (default 0)", 0, 0, false },                \
-    { "json", 0, OPT_FLAG, &(c).json, NULL, "print one JSON object on standard output", 0, 0, false },             \
-    { "quiet", 'q', OPT_FLAG, &(c).quiet, NULL, "no progress", 0, 0, false },                                      \
-    { "verbose", 'v', OPT_FLAG, &(c).verbose, NULL, "tell more on standard error", 0, 0, false }
-
-#define OPTS_END { NULL, 0, OPT_END, NULL, NULL, NULL, 0, 0, false }
+#define COMMON_OPTS(c)                                                                        \
+    INT("threads", 0, (c).threads, "T", 1, 1024, "kernel threads (default: all processors)"), \
+        SEED("seed", 0, (c).seed, "S", "seed of all random numbers (default 0)"),             \
+        FLAG("json", 0, (c).json, "print one JSON object on standard output"),                \
+        FLAG("quiet", 'q', (c).quiet, "no progress"),                                         \
+        FLAG("verbose", 'v', (c).verbose, "tell more on standard error")
 
 pith_ctx *open_ctx(const common *k); /* NULL after an error, which was printed */
 int failed(pith_ctx *c);             /* prints the context's error, frees it, returns EXIT_FAILED */
 void say(const char *fmt, ...) PITH_PRINTF(1, 2); /* "pith: ..." on standard error */
 void print_json(json_t *j);                       /* prints and releases */
-json_t *json_bytes(const char *s);                /* a string of any encoding; bytes that are no UTF-8 become \xNN */
+json_t *json_bytes(const char *s); /* a string of any encoding; bytes that are no UTF-8 become \xNN */
 
 /* A model argument: the name of a family, or a file. classes 0: as the family has it. */
 typedef struct {
@@ -63,7 +87,8 @@ typedef struct {
 } model_opts;
 pith_model *open_model(pith_ctx *c, const char *name, model_opts o);
 bool is_family(const char *name);
-const char *class_name(const pith_model *m, int i, char buf[32]); /* from the model's "classes", else the number */
+const char *class_name(const pith_model *m, int i,
+                       char buf[32]);      /* from the model's "classes", else the number */
 int model_image_size(const pith_model *m); /* 0, and it is said: the model does not take square RGB images */
 pith_status remember_classes(pith_model *m, const pith_data *d);
 pith_data *open_data(pith_ctx *c, const char *dir, int size, const common *k, double max_bad);

@@ -23,23 +23,28 @@ static json_t *result_json(const pith_model *m, const pith_eval_result *r)
         }
         json_array_append_new(confusion, row);
         double hit = total > 0 ? (double)r->confusion[i * r->classes + i] / (double)total : 0;
-        json_object_set_new(per_class, class_name(m, i, buf), json_pack("{s:I, s:f}", "n", (json_int_t)total, "accuracy", hit));
+        json_object_set_new(per_class, class_name(m, i, buf),
+                            json_pack("{s:I, s:f}", "n", (json_int_t)total, "accuracy", hit));
     }
-    return json_pack("{s:f, s:I, s:f, s:o, s:o}", "accuracy", r->accuracy, "n", (json_int_t)r->n, "loss", r->loss,
-                     "confusion", confusion, "per_class", per_class);
+    return json_pack("{s:f, s:I, s:f, s:o, s:o}", "accuracy", r->accuracy, "n", (json_int_t)r->n, "loss",
+                     r->loss, "confusion", confusion, "per_class", per_class);
 }
 
 static void print_result(const pith_model *m, const pith_eval_result *r)
 {
     char buf[32];
-    printf("accuracy %.2f%% (%lld of %lld), loss %.4f\n\n", 100 * r->accuracy, (long long)r->correct, (long long)r->n, r->loss);
-    if (r->classes > 20) return;
+    printf("accuracy %.2f%% (%lld of %lld), loss %.4f\n\n", 100 * r->accuracy, (long long)r->correct,
+           (long long)r->n, r->loss);
+    if (r->classes > 20)
+        return;
     printf("%-16s", "is \\ taken for");
-    for (int j = 0; j < r->classes; j++) printf(" %10.10s", class_name(m, j, buf));
+    for (int j = 0; j < r->classes; j++)
+        printf(" %10.10s", class_name(m, j, buf));
     putchar('\n');
     for (int i = 0; i < r->classes; i++) {
         printf("%-16.16s", class_name(m, i, buf));
-        for (int j = 0; j < r->classes; j++) printf(" %10lld", (long long)r->confusion[i * r->classes + j]);
+        for (int j = 0; j < r->classes; j++)
+            printf(" %10lld", (long long)r->confusion[i * r->classes + j]);
         putchar('\n');
     }
 }
@@ -47,21 +52,25 @@ static void print_result(const pith_model *m, const pith_eval_result *r)
 static int run(int argc, char **argv)
 {
     eval_opts o = { .split = "val" };
-    opt table[] = { { "data", 'd', OPT_TEXT, &o.data, "DIR", "folder of photographs", 0, 0, false },
-                    { "split", 0, OPT_TEXT, &o.split, "val|train", "which images (default val)", 0, 0, false },
-                    { "batch", 'b', OPT_INT, &o.batch, "B", "images at a time (default 64)", 1, 65536, false },
-                    { "max-bad", 0, OPT_REAL, &o.max_bad, "SHARE", "share of unusable files allowed (default 0.01)", 0, 1, false },
-                    COMMON_OPTS(o.k), OPTS_END };
+    opt table[] = { TEXT("data", 'd', o.data, "DIR", "folder of photographs"),
+                    TEXT("split", 0, o.split, "val|train", "which images (default val)"),
+                    INT("batch", 'b', o.batch, "B", 1, 65536, "images at a time (default 64)"),
+                    REAL("max-bad", 0, o.max_bad, "SHARE", 0, 1,
+                         "share of unusable files allowed (default 0.01)"),
+                    COMMON_OPTS(o.k),
+                    OPTS_END };
     const char *file;
     int n, status = opts_parse(&verb_eval, table, argc, argv, &file, &n);
-    if (status >= 0) return status;
+    if (status >= 0)
+        return status;
     bool val = strcmp(o.split, "val") == 0;
     if (o.data == NULL || (!val && strcmp(o.split, "train") != 0)) {
         say(o.data == NULL ? "eval: --data DIR is needed" : "eval: --split is val or train");
         return EXIT_USAGE;
     }
     pith_ctx *c = open_ctx(&o.k);
-    if (c == NULL) return EXIT_FAILED;
+    if (c == NULL)
+        return EXIT_FAILED;
     pith_model *m = open_model(c, file, (model_opts){ 0 });
     int size = m == NULL ? 0 : model_image_size(m);
     if (m != NULL && size == 0) {
@@ -70,11 +79,16 @@ static int run(int argc, char **argv)
     }
     pith_data *d = m == NULL ? NULL : open_data(c, o.data, size, &o.k, o.max_bad);
     pith_eval_result r;
-    if (d == NULL || pith_evaluate(m, d, val ? PITH_VAL : PITH_TRAIN, o.batch, &r) != PITH_OK) return failed(c);
-    if (o.k.json) print_json(result_json(m, &r));
-    else print_result(m, &r);
+    if (d == NULL || pith_evaluate(m, d, val ? PITH_VAL : PITH_TRAIN, o.batch, &r) != PITH_OK)
+        return failed(c);
+    if (o.k.json)
+        print_json(result_json(m, &r));
+    else
+        print_result(m, &r);
     pith_ctx_free(c);
     return EXIT_DONE;
 }
 
-const verb verb_eval = { "eval", "measures a model's accuracy on a folder of photographs", "MODEL --data DIR ", 1, 1, run };
+const verb verb_eval = {
+    "eval", "measures a model's accuracy on a folder of photographs", "MODEL --data DIR ", 1, 1, run
+};

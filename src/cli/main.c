@@ -5,13 +5,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static const verb *const verbs[] = { &verb_train, &verb_eval, &verb_predict, &verb_info, &verb_bench, &verb_data };
+static const verb *const verbs[] = { &verb_train, &verb_eval,  &verb_predict,
+                                     &verb_info,  &verb_bench, &verb_data };
 
 static void usage(FILE *to)
 {
     fputs("usage: pith VERB [operands] [options]\n"
-          "Trains small convolutional networks, shrinks them, and writes them for microcontrollers.\n\nverbs:\n", to);
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) fprintf(to, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
+          "Trains small convolutional networks, shrinks them, and writes them for "
+          "microcontrollers.\n\nverbs:\n",
+          to);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        fprintf(to, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
     fputs("\n'pith VERB --help' explains a verb; 'pith --version' tells the version.\n", to);
 }
 
@@ -19,13 +23,16 @@ static void usage(FILE *to)
    command starts itself again, once, with the policy it wants. Who set a policy keeps it. */
 static void choose_wait_policy(char **argv)
 {
-    if (getenv("PITH_STARTED") != NULL || getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL) return;
+    if (getenv("PITH_STARTED") != NULL || getenv("OMP_WAIT_POLICY") != NULL ||
+        getenv("GOMP_SPINCOUNT") != NULL)
+        return;
     setenv("PITH_STARTED", "1", 1);
     setenv("OMP_WAIT_POLICY", "passive", 1);
     setenv("GOMP_SPINCOUNT", "20000", 1);
     char self[4096]; /* the program's own path: a process listed as "exe" would puzzle people */
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) return;
+    if (n <= 0)
+        return;
     self[n] = 0;
     execv(self, argv); /* if that fails, we go on as we are */
 }

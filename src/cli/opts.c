@@ -17,8 +17,10 @@ static void help(const verb *v, const opt *table)
     printf("\noptions:\n");
     for (const opt *o = table; o->kind != OPT_END; o++) {
         char left[64];
-        int n = snprintf(left, sizeof left, "  --%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-        if (o->letter) snprintf(left + n, sizeof left - (size_t)n, ", -%c", o->letter);
+        int n =
+            snprintf(left, sizeof left, "  --%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        if (o->letter)
+            snprintf(left + n, sizeof left - (size_t)n, ", -%c", o->letter);
         printf("%-28s %s\n", left, o->help);
     }
     printf("%-28s %s\n", "  --help, -h", "this text");
@@ -28,16 +30,20 @@ static void help(const verb *v, const opt *table)
 static int distance(const char *a, const char *b)
 {
     int row[65], n = (int)strlen(b);
-    if (n > 64) return 99;
-    for (int j = 0; j <= n; j++) row[j] = j;
+    if (n > 64)
+        return 99;
+    for (int j = 0; j <= n; j++)
+        row[j] = j;
     for (int i = 1; a[i - 1]; i++) {
         int diagonal = row[0];
         row[0] = i;
         for (int j = 1; j <= n; j++) {
             int change = diagonal + (a[i - 1] != b[j - 1]), best = change;
             diagonal = row[j];
-            if (row[j] + 1 < best) best = row[j] + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
             row[j] = best;
         }
     }
@@ -65,7 +71,8 @@ static bool parse_number(const opt *o, const char *text, double *x)
     char *end;
     errno = 0;
     *x = strtod(text, &end);
-    if (end == text || *end != 0 || errno == ERANGE || !isfinite(*x)) return false;
+    if (end == text || *end != 0 || errno == ERANGE || !isfinite(*x))
+        return false;
     return *x >= o->min && *x <= o->max && (o->kind != OPT_INT || *x == floor(*x));
 }
 
@@ -79,18 +86,21 @@ static bool store(const opt *o, const char *text)
     case OPT_SEED:
         errno = 0;
         *(uint64_t *)o->to = strtoull(text, &end, 10);
-        if (end != text && *end == 0 && errno == 0 && text[0] != '-') return true;
+        if (end != text && *end == 0 && errno == 0 && text[0] != '-')
+            return true;
         say("--%s %s: a whole number from 0 to 18446744073709551615 is expected", o->name, text);
         return false;
     case OPT_INT:
     case OPT_REAL:
         if (parse_number(o, text, &x)) {
-            if (o->kind == OPT_INT) *(int *)o->to = (int)x;
-            else *(double *)o->to = x == 0 ? PITH_ZERO : x;
+            if (o->kind == OPT_INT)
+                *(int *)o->to = (int)x;
+            else
+                *(double *)o->to = x == 0 ? PITH_ZERO : x;
             return true;
         }
-        say("--%s %s: a %s from %g to %g is expected", o->name, text, o->kind == OPT_INT ? "whole number" : "number",
-            o->min, o->max);
+        say("--%s %s: a %s from %g to %g is expected", o->name, text,
+            o->kind == OPT_INT ? "whole number" : "number", o->min, o->max);
         return false;
     case OPT_END: break;
     }
@@ -100,8 +110,11 @@ static bool store(const opt *o, const char *text)
 static opt *find(opt *table, const char *arg, size_t n)
 {
     for (opt *o = table; o->kind != OPT_END; o++) {
-        if (arg[0] == '-' && arg[1] == '-' && strlen(o->name) == n - 2 && strncmp(o->name, arg + 2, n - 2) == 0) return o;
-        if (arg[0] == '-' && n == 2 && o->letter && arg[1] == o->letter) return o;
+        if (arg[0] == '-' && arg[1] == '-' && strlen(o->name) == n - 2 &&
+            strncmp(o->name, arg + 2, n - 2) == 0)
+            return o;
+        if (arg[0] == '-' && n == 2 && o->letter && arg[1] == o->letter)
+            return o;
     }
     return NULL;
 }
@@ -131,7 +144,8 @@ int opts_parse(const verb *v, opt *table, int argc, char **argv, const char **op
         }
         const char *equals = strchr(arg, '=');
         opt *o = find(table, arg, equals ? (size_t)(equals - arg) : strlen(arg));
-        if (o == NULL) return unknown(v, table, arg + strspn(arg, "-"));
+        if (o == NULL)
+            return unknown(v, table, arg + strspn(arg, "-"));
         const char *value = equals ? equals + 1 : NULL;
         if (o->kind == OPT_FLAG && value != NULL) {
             say("--%s takes no value", o->name);
@@ -144,10 +158,12 @@ int opts_parse(const verb *v, opt *table, int argc, char **argv, const char **op
             }
             value = argv[++i];
         }
-        if (!store(o, value)) return EXIT_USAGE;
+        if (!store(o, value))
+            return EXIT_USAGE;
         o->given = true;
     }
-    if (*n_operands >= v->min_operands) return -1;
+    if (*n_operands >= v->min_operands)
+        return -1;
     usage(v, stderr);
     return EXIT_USAGE;
 }
@@ -177,13 +193,20 @@ json_t *opts_json(const opt *table)
 
 static bool store_json(const opt *o, const json_t *x)
 {
-    if (o->kind == OPT_FLAG && json_is_boolean(x)) *(bool *)o->to = json_is_true(x);
-    else if (o->kind == OPT_INT && json_is_integer(x)) *(int *)o->to = (int)json_integer_value(x);
-    else if (o->kind == OPT_REAL && json_is_number(x)) *(double *)o->to = json_number_value(x);
-    else if (o->kind == OPT_TEXT && json_is_null(x)) *(const char **)o->to = NULL;
-    else if (o->kind == OPT_TEXT && json_is_string(x)) *(const char **)o->to = json_string_value(x);
-    else if (o->kind == OPT_SEED && json_is_string(x)) return store(o, json_string_value(x));
-    else return false;
+    if (o->kind == OPT_FLAG && json_is_boolean(x))
+        *(bool *)o->to = json_is_true(x);
+    else if (o->kind == OPT_INT && json_is_integer(x))
+        *(int *)o->to = (int)json_integer_value(x);
+    else if (o->kind == OPT_REAL && json_is_number(x))
+        *(double *)o->to = json_number_value(x);
+    else if (o->kind == OPT_TEXT && json_is_null(x))
+        *(const char **)o->to = NULL;
+    else if (o->kind == OPT_TEXT && json_is_string(x))
+        *(const char **)o->to = json_string_value(x);
+    else if (o->kind == OPT_SEED && json_is_string(x))
+        return store(o, json_string_value(x));
+    else
+        return false;
     return true;
 }
 
@@ -191,9 +214,11 @@ bool opts_from_json(opt *table, const json_t *values, const char *path)
 {
     for (opt *o = table; o->kind != OPT_END; o++) {
         const json_t *x = json_object_get(values, o->name);
-        if (x == NULL || o->given) continue;
+        if (x == NULL || o->given)
+            continue;
         if (!store_json(o, x)) {
-            say("%s: \"%s\" is not a %s", path, o->name, o->kind == OPT_TEXT ? "text" : "number of the right kind");
+            say("%s: \"%s\" is not a %s", path, o->name,
+                o->kind == OPT_TEXT ? "text" : "number of the right kind");
             return false;
         }
     }

@@ -29,7 +29,8 @@ static void show(progress_view *v, const char *line)
 
 static void clear(progress_view *v)
 {
-    if (v->width > 0) fprintf(stderr, "\r%*s\r", v->width, "");
+    if (v->width > 0)
+        fprintf(stderr, "\r%*s\r", v->width, "");
     v->width = 0;
 }
 
@@ -38,15 +39,18 @@ void progress_close(progress_view *v) { clear(v); }
 static void duration(double seconds, char buf[24])
 {
     long s = seconds > 0 && seconds < 1e7 ? lround(seconds) : 0;
-    if (s >= 3600) snprintf(buf, 24, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    else snprintf(buf, 24, "%ld:%02ld", s / 60, s % 60);
+    if (s >= 3600)
+        snprintf(buf, 24, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(buf, 24, "%ld:%02ld", s / 60, s % 60);
 }
 
 static void bar(double share, char buf[32])
 {
     int full = (int)lround(20 * (share < 0 ? 0 : share > 1 ? 1 : share));
     buf[0] = '[';
-    for (int i = 0; i < 20; i++) buf[1 + i] = i < full ? '#' : '.';
+    for (int i = 0; i < 20; i++)
+        buf[1 + i] = i < full ? '#' : '.';
     memcpy(buf + 21, "]", 2);
 }
 
@@ -54,15 +58,19 @@ static void step(progress_view *v, const pith_progress *p)
 {
     char line[200], left[24], b[32];
     double t = now();
-    if (t - v->last < (v->terminal ? 0.1 : 30)) return;
+    if (t - v->last < (v->terminal ? 0.1 : 30))
+        return;
     v->last = t;
     duration(p->eta_seconds, left);
     bar((double)p->step / (double)(p->steps > 0 ? p->steps : 1), b);
-    snprintf(line, sizeof line, "epoch %d/%d %s %lld/%lld  %.0f img/s  loss %.4f  accuracy %.1f%%  lr %.2g  left %s",
-             p->epoch, p->epochs, v->terminal ? b : "", (long long)p->step, (long long)p->steps, p->img_per_s, p->loss,
+    snprintf(line, sizeof line,
+             "epoch %d/%d %s %lld/%lld  %.0f img/s  loss %.4f  accuracy %.1f%%  lr %.2g  left %s", p->epoch,
+             p->epochs, v->terminal ? b : "", (long long)p->step, (long long)p->steps, p->img_per_s, p->loss,
              100 * p->accuracy, p->lr, left);
-    if (v->terminal) show(v, line);
-    else fprintf(stderr, "%s\n", line);
+    if (v->terminal)
+        show(v, line);
+    else
+        fprintf(stderr, "%s\n", line);
 }
 
 static void epoch(progress_view *v, const pith_progress *p)
@@ -71,9 +79,10 @@ static void epoch(progress_view *v, const pith_progress *p)
     duration(p->seconds, took);
     duration(p->eta_seconds, left);
     clear(v);
-    fprintf(stderr, "epoch %d/%d  %.0f img/s  loss %.4f  accuracy %.2f%%", p->epoch, p->epochs, p->img_per_s, p->loss,
-            100 * p->accuracy);
-    if (!isnan(p->val_accuracy)) fprintf(stderr, "  validation: loss %.4f  accuracy %.2f%%", p->val_loss, 100 * p->val_accuracy);
+    fprintf(stderr, "epoch %d/%d  %.0f img/s  loss %.4f  accuracy %.2f%%", p->epoch, p->epochs, p->img_per_s,
+            p->loss, 100 * p->accuracy);
+    if (!isnan(p->val_accuracy))
+        fprintf(stderr, "  validation: loss %.4f  accuracy %.2f%%", p->val_loss, 100 * p->val_accuracy);
     fprintf(stderr, "  lr %.2g  %s  left %s\n", p->lr, took, left);
     v->last = now();
 }
@@ -85,20 +94,27 @@ void progress_fit(void *view, const pith_progress *p)
         clear(v);
         say("%s", p->text);
     }
-    if (v->quiet) return;
-    if (p->event == 'm') fprintf(stderr, "%s\n", p->text);
-    if (p->event == 's') step(v, p);
-    if (p->event == 'e') epoch(v, p);
+    if (v->quiet)
+        return;
+    if (p->event == 'm')
+        fprintf(stderr, "%s\n", p->text);
+    if (p->event == 's')
+        step(v, p);
+    if (p->event == 'e')
+        epoch(v, p);
 }
 
 void progress_count(progress_view *v, const char *what, int64_t done, int64_t total)
 {
     char line[160], b[32];
     double t = now();
-    if (v->quiet || (t - v->last < (v->terminal ? 0.1 : 10) && done != total)) return;
+    if (v->quiet || (t - v->last < (v->terminal ? 0.1 : 10) && done != total))
+        return;
     v->last = t;
     bar((double)done / (double)(total > 0 ? total : 1), b);
     snprintf(line, sizeof line, "%s %s %lld/%lld", what, b, (long long)done, (long long)total);
-    if (v->terminal) show(v, line);
-    else fprintf(stderr, "%s\n", line);
+    if (v->terminal)
+        show(v, line);
+    else
+        fprintf(stderr, "%s\n", line);
 }

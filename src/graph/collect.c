@@ -20,10 +20,13 @@ static void mark(collect *k, pith_tensor *const *targets, int n_targets)
     }
     for (size_t id = k->n; id-- > 0;) { /* operands have smaller ids: one sweep downwards reaches all */
         const pith_tensor *t = g->nodes[id];
-        if (!k->needed[id]) continue;
-        if (t->keep) k->pinned[id] = 1;
+        if (!k->needed[id])
+            continue;
+        if (t->keep)
+            k->pinned[id] = 1;
         for (int i = 0; i < t->n_in; i++) {
-            if (t->in[i] == NULL) continue;
+            if (t->in[i] == NULL)
+                continue;
             k->needed[t->in[i]->id] = 1;
             k->uses[t->in[i]->id]++;
         }
@@ -41,11 +44,14 @@ static void fuse(collect *k)
     pithp_graph *g = k->p->g;
     for (size_t id = k->n; id-- > 0;) {
         const pith_tensor *t = g->nodes[id];
-        if (!k->needed[id] || k->absorbed[id] || t->kind != PITHP_NODE_OP) continue;
+        if (!k->needed[id] || k->absorbed[id] || t->kind != PITHP_NODE_OP)
+            continue;
         for (size_t r = 0; r < pithp_fuse_rules_n; r++) {
             pithp_fused f = { 0 };
-            if (!pithp_fuse_rules[r](t, single_use, k, &f)) continue;
-            for (int i = 0; i < f.n_absorbed; i++) k->absorbed[f.absorbed[i]->id] = 1;
+            if (!pithp_fuse_rules[r](t, single_use, k, &f))
+                continue;
+            for (int i = 0; i < f.n_absorbed; i++)
+                k->absorbed[f.absorbed[i]->id] = 1;
             k->fused[id] = f;
             break;
         }
@@ -55,8 +61,15 @@ static void fuse(collect *k)
 static bool add_value(pith_plan *p, pith_tensor *t, bool pinned)
 {
     pithp_value *v = &p->values[p->n_values];
-    *v = (pithp_value){ .t = t, .shape = t->shape, .dtype = t->dtype, .alias = -1, .block = -1, .grad_block = -1,
-                        .grad_alias = -1, .step = -1, .target = pinned };
+    *v = (pithp_value){ .t = t,
+                        .shape = t->shape,
+                        .dtype = t->dtype,
+                        .alias = -1,
+                        .block = -1,
+                        .grad_block = -1,
+                        .grad_alias = -1,
+                        .step = -1,
+                        .target = pinned };
     v->mem = t->kind == PITHP_NODE_OP || t->kind == PITHP_NODE_INPUT ? PITHP_MEM_ARENA : PITHP_MEM_LEAF;
     v->batched = t->kind == PITHP_NODE_INPUT;
     p->value_of[t->id] = p->n_values++;
@@ -72,11 +85,16 @@ static bool add_step(pith_plan *p, const pith_tensor *t, const pithp_fused *f)
 {
     pithp_step *s = &p->steps[p->n_steps];
     bool fused = f->op != NULL;
-    *s = (pithp_step){ .op = fused ? f->op : t->op, .t = t, .n_in = fused ? f->n_in : t->n_in,
-                       .aux_block = -1, .scratch_block = -1, .back_scratch_block = -1 };
+    *s = (pithp_step){ .op = fused ? f->op : t->op,
+                       .t = t,
+                       .n_in = fused ? f->n_in : t->n_in,
+                       .aux_block = -1,
+                       .scratch_block = -1,
+                       .back_scratch_block = -1 };
     if (s->op->attr_size > 0) { /* copied: a fused node's attributes exist nowhere else */
         s->attr = pithp_alloc(p->g->ctx, 1, s->op->attr_size);
-        if (s->attr == NULL) return false;
+        if (s->attr == NULL)
+            return false;
         memcpy(s->attr, fused ? f->attr.bytes : t->attr, s->op->attr_size);
     }
     s->out = p->value_of[t->id];
@@ -84,9 +102,11 @@ static bool add_step(pith_plan *p, const pith_tensor *t, const pithp_fused *f)
     for (int i = 0; i < s->n_in; i++) {
         const pith_tensor *in = fused ? f->in[i] : t->in[i];
         s->in[i] = in == NULL ? -1 : p->value_of[in->id];
-        if (in == NULL) continue;
+        if (in == NULL)
+            continue;
         p->values[s->in[i]].uses++;
-        if (p->values[s->in[i]].batched) p->values[s->out].batched = true;
+        if (p->values[s->in[i]].batched)
+            p->values[s->out].batched = true;
     }
     if (s->op->alias > 0) {
         p->values[s->out].mem = PITHP_MEM_ALIAS;
@@ -102,21 +122,27 @@ static bool build(collect *k)
     pith_ctx *c = p->g->ctx;
     size_t n_values = 0, n_steps = 0;
     for (size_t id = 0; id < k->n; id++) {
-        if (!k->needed[id] || k->absorbed[id]) continue;
+        if (!k->needed[id] || k->absorbed[id])
+            continue;
         n_values++;
         n_steps += p->g->nodes[id]->kind == PITHP_NODE_OP;
     }
     p->values = PITHP_NEW_N(c, pithp_value, n_values);
     p->steps = PITHP_NEW_N(c, pithp_step, n_steps + 1);
     p->value_of = PITHP_NEW_N(c, int, k->n);
-    if (p->values == NULL || p->steps == NULL || p->value_of == NULL) return false;
+    if (p->values == NULL || p->steps == NULL || p->value_of == NULL)
+        return false;
     p->n_value_of = (int)k->n;
-    for (size_t id = 0; id < k->n; id++) p->value_of[id] = -1;
+    for (size_t id = 0; id < k->n; id++)
+        p->value_of[id] = -1;
     for (size_t id = 0; id < k->n; id++) {
         pith_tensor *t = p->g->nodes[id];
-        if (!k->needed[id] || k->absorbed[id]) continue;
-        if (!add_value(p, t, k->pinned[id])) return false;
-        if (t->kind == PITHP_NODE_OP && !add_step(p, t, &k->fused[id])) return false;
+        if (!k->needed[id] || k->absorbed[id])
+            continue;
+        if (!add_value(p, t, k->pinned[id]))
+            return false;
+        if (t->kind == PITHP_NODE_OP && !add_step(p, t, &k->fused[id]))
+            return false;
     }
     return true;
 }
@@ -133,7 +159,8 @@ pith_status pithp_plan_collect(pith_plan *p, pith_tensor *const *targets, int n)
         k.pinned = k.needed + k.n;
         k.absorbed = k.pinned + k.n;
         mark(&k, targets, n);
-        if (!p->cfg.no_fuse) fuse(&k);
+        if (!p->cfg.no_fuse)
+            fuse(&k);
         ok = build(&k);
     }
     pithp_free(c, k.needed);

@@ -5,7 +5,8 @@
 
 static void node_free(pith_ctx *c, pith_tensor *t)
 {
-    if (t == NULL) return;
+    if (t == NULL)
+        return;
     if (t->owns_value) {
         pithp_free(c, t->value);
         pithp_free(c, t->grad);
@@ -18,8 +19,10 @@ static void node_free(pith_ctx *c, pith_tensor *t)
 static void graph_destroy(pith_ctx *c, pithp_obj *o)
 {
     pithp_graph *g = (pithp_graph *)o;
-    if (c->graph == g) c->graph = NULL;
-    for (size_t i = 0; i < g->n; i++) node_free(c, g->nodes[i]);
+    if (c->graph == g)
+        c->graph = NULL;
+    for (size_t i = 0; i < g->n; i++)
+        node_free(c, g->nodes[i]);
     pithp_free(c, g->nodes);
     pithp_free(c, g);
 }
@@ -27,7 +30,8 @@ static void graph_destroy(pith_ctx *c, pithp_obj *o)
 pithp_graph *pithp_graph_new(pith_ctx *c)
 {
     pithp_graph *g = PITHP_NEW(c, pithp_graph);
-    if (g == NULL) return NULL;
+    if (g == NULL)
+        return NULL;
     g->ctx = c;
     g->poison.g = g;
     g->poison.poison = true;
@@ -38,7 +42,8 @@ pithp_graph *pithp_graph_new(pith_ctx *c)
 
 pithp_graph *pithp_ctx_graph(pith_ctx *c)
 {
-    if (c->graph == NULL) c->graph = pithp_graph_new(c);
+    if (c->graph == NULL)
+        c->graph = pithp_graph_new(c);
     return c->graph;
 }
 
@@ -51,17 +56,21 @@ pith_tensor *pithp_poison(pith_ctx *c)
 pith_tensor *pithp_graph_find(const pithp_graph *g, const char *name)
 {
     for (size_t i = 0; i < g->n; i++)
-        if (g->nodes[i]->name != NULL && strcmp(g->nodes[i]->name, name) == 0) return g->nodes[i];
+        if (g->nodes[i]->name != NULL && strcmp(g->nodes[i]->name, name) == 0)
+            return g->nodes[i];
     return NULL;
 }
 
 /* Adds an empty node; NULL after PITH_ENOMEM. */
-pith_tensor *pithp_node_new(pithp_graph *g, pithp_node_kind kind, pith_dtype dtype, pith_shape shape, const char *name)
+pith_tensor *pithp_node_new(pithp_graph *g, pithp_node_kind kind, pith_dtype dtype, pith_shape shape,
+                            const char *name)
 {
     pith_ctx *c = g->ctx;
-    if (g->n >= UINT32_MAX - 1 || !pithp_grow(c, &g->nodes, &g->cap, g->n, sizeof *g->nodes)) return NULL;
+    if (g->n >= UINT32_MAX - 1 || !pithp_grow(c, &g->nodes, &g->cap, g->n, sizeof *g->nodes))
+        return NULL;
     pith_tensor *t = PITHP_NEW(c, pith_tensor);
-    if (t == NULL) return NULL;
+    if (t == NULL)
+        return NULL;
     t->g = g;
     t->id = (uint32_t)g->n;
     t->kind = kind;
@@ -79,9 +88,11 @@ static bool leaf_shape_ok(pith_ctx *c, pith_shape s, const char *what)
 {
     int64_t count;
     char text[96];
-    if (s.ndim >= 0 && s.ndim <= PITH_MAX_DIMS && pithp_count_ok(s, &count)) return true;
+    if (s.ndim >= 0 && s.ndim <= PITH_MAX_DIMS && pithp_count_ok(s, &count))
+        return true;
     pithp_error(c, PITH_EINVAL, "%s: shape %s is not usable: up to %d sizes of at least 1 are expected", what,
-                s.ndim >= 0 && s.ndim <= PITH_MAX_DIMS ? pithp_shape_text(s, text) : "with a wild ndim", PITH_MAX_DIMS);
+                s.ndim >= 0 && s.ndim <= PITH_MAX_DIMS ? pithp_shape_text(s, text) : "with a wild ndim",
+                PITH_MAX_DIMS);
     return false;
 }
 
@@ -91,20 +102,26 @@ static bool leaf_store(pith_tensor *t, bool grad)
     pith_ctx *c = t->g->ctx;
     size_t n = (size_t)pithp_count(t->shape);
     t->value = pithp_alloc(c, n, pithp_dtype_size(t->dtype));
-    if (t->value == NULL) return false;
+    if (t->value == NULL)
+        return false;
     t->owns_value = true;
-    if (grad && (t->grad = PITHP_NEW_N(c, pith_real, n)) == NULL) return false;
+    if (grad && (t->grad = PITHP_NEW_N(c, pith_real, n)) == NULL)
+        return false;
     return true;
 }
 
 pith_tensor *pith_leaf(pith_ctx *c, pith_dtype dtype, pith_shape shape, const void *data)
 {
     pithp_graph *g = pithp_ctx_graph(c);
-    if (g == NULL) return NULL;
-    if (!leaf_shape_ok(c, shape, "pith_leaf")) return &g->poison;
+    if (g == NULL)
+        return NULL;
+    if (!leaf_shape_ok(c, shape, "pith_leaf"))
+        return &g->poison;
     pith_tensor *t = pithp_node_new(g, PITHP_NODE_DATA, dtype, shape, NULL);
-    if (t == NULL || !leaf_store(t, false)) return &g->poison;
-    if (data != NULL) memcpy(t->value, data, (size_t)pithp_count(shape) * pithp_dtype_size(dtype));
+    if (t == NULL || !leaf_store(t, false))
+        return &g->poison;
+    if (data != NULL)
+        memcpy(t->value, data, (size_t)pithp_count(shape) * pithp_dtype_size(dtype));
     return t;
 }
 
@@ -120,32 +137,39 @@ pith_tensor *pith_param(pith_ctx *c, pith_shape shape)
     return g == NULL ? NULL : pithp_node_param(g, NULL, shape, PITHP_INIT_ZERO, 0, true);
 }
 
-pith_tensor *pithp_node_param(pithp_graph *g, const char *name, pith_shape shape, pithp_init init, double scale,
-                              bool decay)
+pith_tensor *pithp_node_param(pithp_graph *g, const char *name, pith_shape shape, pithp_init init,
+                              double scale, bool decay)
 {
-    if (!leaf_shape_ok(g->ctx, shape, name ? name : "pith_param")) return &g->poison;
+    if (!leaf_shape_ok(g->ctx, shape, name ? name : "pith_param"))
+        return &g->poison;
     pith_tensor *t = pithp_node_new(g, PITHP_NODE_PARAM, PITH_F32, shape, name);
-    if (t == NULL) return &g->poison;
+    if (t == NULL)
+        return &g->poison;
     t->init = init;
     t->init_scale = scale;
     t->decay = decay;
-    if (!g->defer && (!leaf_store(t, true) || pithp_node_fill(t))) return &g->poison;
+    if (!g->defer && (!leaf_store(t, true) || pithp_node_fill(t)))
+        return &g->poison;
     return t;
 }
 
 pith_tensor *pithp_node_state(pithp_graph *g, const char *name, pith_shape shape, pithp_init init)
 {
-    if (!leaf_shape_ok(g->ctx, shape, name ? name : "state")) return &g->poison;
+    if (!leaf_shape_ok(g->ctx, shape, name ? name : "state"))
+        return &g->poison;
     pith_tensor *t = pithp_node_new(g, PITHP_NODE_STATE, PITH_F32, shape, name);
-    if (t == NULL) return &g->poison;
+    if (t == NULL)
+        return &g->poison;
     t->init = init;
-    if (!g->defer && (!leaf_store(t, false) || pithp_node_fill(t))) return &g->poison;
+    if (!g->defer && (!leaf_store(t, false) || pithp_node_fill(t)))
+        return &g->poison;
     return t;
 }
 
 pith_tensor *pithp_node_input(pithp_graph *g, const char *name, pith_dtype dtype, pith_shape shape)
 {
-    if (!leaf_shape_ok(g->ctx, shape, name)) return &g->poison;
+    if (!leaf_shape_ok(g->ctx, shape, name))
+        return &g->poison;
     pith_tensor *t = pithp_node_new(g, PITHP_NODE_INPUT, dtype, shape, name);
     return t == NULL ? &g->poison : t;
 }
@@ -158,7 +182,8 @@ pith_status pithp_node_fill(pith_tensor *t)
     int64_t n = pithp_count(t->shape);
     uint64_t key = t->name ? pithp_hash64(t->name, strlen(t->name)) : t->id;
     pithp_rand r = pithp_rand_at(t->g->ctx->cfg.seed, 0, key, PITHP_USE_INIT);
-    for (int64_t i = 0; i < n; i++) switch (t->init) {
+    for (int64_t i = 0; i < n; i++)
+        switch (t->init) {
         case PITHP_INIT_ZERO: v[i] = 0; break;
         case PITHP_INIT_ONE: v[i] = 1; break;
         case PITHP_INIT_NORMAL: v[i] = (pith_real)(t->init_scale * pithp_rand_normal(&r)); break;

@@ -37,10 +37,10 @@ struct pith_tensor {
     pith_shape shape; /* as recorded; of nodes that depend on an input: with one sample */
     bool keep, require_grad, frozen, decay; /* decay: weight decay applies to this parameter */
     pithp_init init;
-    double init_scale; /* deviation or half-width */
-    void *value;       /* leaves: DATA, PARAM, STATE */
-    pith_real *grad;   /* PARAM, and DATA with require_grad */
-    bool owns_value;   /* else they lie in the model's flat blocks */
+    double init_scale;               /* deviation or half-width */
+    void *value;                     /* leaves: DATA, PARAM, STATE */
+    pith_real *grad;                 /* PARAM, and DATA with require_grad */
+    bool owns_value;                 /* else they lie in the model's flat blocks */
     pith_plan *run_plan, *back_plan; /* made by pith_run, pith_backward */
     const pith_plan *last_plan;      /* the plan that last computed this kept value */
 };
@@ -50,21 +50,23 @@ struct pithp_graph {
     pith_ctx *ctx;
     pith_tensor **nodes;
     size_t n, cap;
-    uint64_t version; /* goes up when recorded nodes change (freezing, passes): older plans are stale */
-    bool defer;       /* while a model is traced: it lays parameters out afterwards, in one block */
+    uint64_t version;  /* goes up when recorded nodes change (freezing, passes): older plans are stale */
+    bool defer;        /* while a model is traced: it lays parameters out afterwards, in one block */
     const char *scope; /* name given to nodes that are built without one; a layer sets it while it builds */
-    pithp_obj *cache;  /* a higher floor's object that keeps a plan of this graph; destroyed before the plans are */
+    pithp_obj
+        *cache; /* a higher floor's object that keeps a plan of this graph; destroyed before the plans are */
     pith_tensor poison;
 };
 
 pithp_graph *pithp_graph_new(pith_ctx *c);
-pithp_graph *pithp_ctx_graph(pith_ctx *c);            /* the bare engine's, made when first needed; NULL: no memory */
+pithp_graph *pithp_ctx_graph(pith_ctx *c); /* the bare engine's, made when first needed; NULL: no memory */
 void pithp_graph_free_plans(pith_ctx *c, const pithp_graph *g);
-pith_tensor *pithp_poison(pith_ctx *c);               /* never NULL unless memory ran out at once */
-pith_tensor *pithp_node_new(pithp_graph *g, pithp_node_kind kind, pith_dtype dtype, pith_shape shape, const char *name);
+pith_tensor *pithp_poison(pith_ctx *c); /* never NULL unless memory ran out at once */
+pith_tensor *pithp_node_new(pithp_graph *g, pithp_node_kind kind, pith_dtype dtype, pith_shape shape,
+                            const char *name);
 pith_tensor *pithp_node_input(pithp_graph *g, const char *name, pith_dtype dtype, pith_shape shape);
-pith_tensor *pithp_node_param(pithp_graph *g, const char *name, pith_shape shape, pithp_init init, double scale,
-                              bool decay);
+pith_tensor *pithp_node_param(pithp_graph *g, const char *name, pith_shape shape, pithp_init init,
+                              double scale, bool decay);
 pith_tensor *pithp_node_state(pithp_graph *g, const char *name, pith_shape shape, pithp_init init);
 pith_status pithp_node_fill(pith_tensor *t); /* value from init */
 pith_tensor *pithp_graph_find(const pithp_graph *g, const char *name);
@@ -92,8 +94,8 @@ typedef struct {
 
 /* True if the node t (the last of the pattern) can be computed by one fused op. single(ctx, x): x is used only once
    and not kept, so it may be absorbed. */
-typedef bool (*pithp_fuse_rule)(const pith_tensor *t, bool (*single)(void *arg, const pith_tensor *x), void *arg,
-                                pithp_fused *out);
+typedef bool (*pithp_fuse_rule)(const pith_tensor *t, bool (*single)(void *arg, const pith_tensor *x),
+                                void *arg, pithp_fused *out);
 extern const pithp_fuse_rule pithp_fuse_rules[];
 extern const size_t pithp_fuse_rules_n;
 
@@ -105,12 +107,12 @@ typedef struct {
     pith_shape shape;
     pith_dtype dtype;
     pithp_mem_kind mem;
-    int alias;       /* value index whose memory this one shares (MEM_ALIAS) */
-    int block;       /* arena block of the value, -1 none */
-    int grad_block;  /* arena block of the gradient, -1 none */
-    int grad_alias;  /* value index whose gradient memory this one shares, -1 none */
+    int alias;      /* value index whose memory this one shares (MEM_ALIAS) */
+    int block;      /* arena block of the value, -1 none */
+    int grad_block; /* arena block of the gradient, -1 none */
+    int grad_alias; /* value index whose gradient memory this one shares, -1 none */
     bool need_grad, target, batched;
-    int step;        /* that computes it, -1 for leaves */
+    int step; /* that computes it, -1 for leaves */
     int uses;
 } pithp_value;
 
@@ -148,7 +150,7 @@ struct pith_plan {
     int n_blocks, cap_blocks;
     uint8_t *arena;
     size_t arena_bytes;
-    int loss; /* value index of the scalar that backward starts from, -1 */
+    int loss;           /* value index of the scalar that backward starts from, -1 */
     uint64_t fwd_count; /* forwards made by pith_backward: keys their random numbers */
     bool ran;
 };
@@ -160,10 +162,10 @@ static inline int pithp_time_end(const pith_plan *p) { return 2 * p->n_steps; }
 /* plan.c calls these, in this order; each records its error. */
 pith_status pithp_plan_collect(pith_plan *p, pith_tensor *const *targets, int n); /* values, steps, fusion */
 pith_status pithp_plan_infer(pith_plan *p, int64_t n);                            /* shapes for n samples */
-pith_status pithp_plan_autograd(pith_plan *p);                                    /* who needs a gradient, who writes it */
-pith_status pithp_plan_layout(pith_plan *p);                                      /* lifetimes, blocks, the arena */
-pith_status pithp_plan_bind(pith_plan *p, int64_t n);                             /* pointers and shapes into the calls */
-int pithp_plan_block(pith_plan *p, size_t bytes, int from, int to);               /* -1: no memory */
+pith_status pithp_plan_autograd(pith_plan *p);                      /* who needs a gradient, who writes it */
+pith_status pithp_plan_layout(pith_plan *p);                        /* lifetimes, blocks, the arena */
+pith_status pithp_plan_bind(pith_plan *p, int64_t n);               /* pointers and shapes into the calls */
+int pithp_plan_block(pith_plan *p, size_t bytes, int from, int to); /* -1: no memory */
 void pithp_arena_assign(pithp_block *b, int n, size_t *total, int *order);
 
 #endif

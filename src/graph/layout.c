@@ -8,20 +8,24 @@
 int pithp_plan_block(pith_plan *p, size_t bytes, int from, int to)
 {
     size_t cap = (size_t)p->cap_blocks;
-    if (!pithp_grow(p->g->ctx, &p->blocks, &cap, (size_t)p->n_blocks, sizeof *p->blocks)) return -1;
+    if (!pithp_grow(p->g->ctx, &p->blocks, &cap, (size_t)p->n_blocks, sizeof *p->blocks))
+        return -1;
     p->cap_blocks = (int)cap;
-    p->blocks[p->n_blocks] = (pithp_block){ .bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN, .from = from, .to = to };
+    p->blocks[p->n_blocks] =
+        (pithp_block){ .bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN, .from = from, .to = to };
     return p->n_blocks++;
 }
 
 static void extend(pith_plan *p, int block, int time)
 {
-    if (block >= 0 && p->blocks[block].to < time) p->blocks[block].to = time;
+    if (block >= 0 && p->blocks[block].to < time)
+        p->blocks[block].to = time;
 }
 
 static int root(const pith_plan *p, int v)
 {
-    while (p->values[v].mem == PITHP_MEM_ALIAS) v = p->values[v].alias;
+    while (p->values[v].mem == PITHP_MEM_ALIAS)
+        v = p->values[v].alias;
     return v;
 }
 
@@ -36,17 +40,21 @@ static bool value_blocks(pith_plan *p)
     int end = pithp_time_end(p);
     for (int i = 0; i < p->n_values; i++) {
         pithp_value *v = &p->values[i];
-        if (v->mem != PITHP_MEM_ARENA) continue;
+        if (v->mem != PITHP_MEM_ARENA)
+            continue;
         bool input = v->t->kind == PITHP_NODE_INPUT;
         v->block = pithp_plan_block(p, value_bytes(v), input ? -1 : v->step, input ? end : v->step);
-        if (v->block < 0) return false;
+        if (v->block < 0)
+            return false;
     }
     for (int i = 0; i < p->n_values; i++)
-        if (p->values[i].target) extend(p, p->values[root(p, i)].block, end);
+        if (p->values[i].target)
+            extend(p, p->values[root(p, i)].block, end);
     for (int s = 0; s < p->n_steps; s++) {
         const pithp_step *st = &p->steps[s];
         for (int i = 0; i < st->n_in; i++) {
-            if (st->in[i] < 0) continue;
+            if (st->in[i] < 0)
+                continue;
             bool back = st->back && (st->op->reads & PITH_READS_IN(i));
             extend(p, p->values[root(p, st->in[i])].block, back ? pithp_time_back(p, s) : s);
         }
@@ -60,25 +68,32 @@ static bool value_blocks(pith_plan *p)
    Walking down in time, a shared gradient's block already exists when its second owner comes. */
 static bool grad_blocks(pith_plan *p)
 {
-    if (p->loss < 0) return true;
+    if (p->loss < 0)
+        return true;
     int end = pithp_time_end(p);
     pithp_value *loss = &p->values[p->loss];
     loss->grad_block = pithp_plan_block(p, sizeof(pith_real), p->n_steps, end);
-    if (loss->grad_block < 0) return false;
+    if (loss->grad_block < 0)
+        return false;
     for (int s = p->n_steps; s-- > 0;) {
         const pithp_step *st = &p->steps[s];
         int now = pithp_time_back(p, s);
-        if (!st->back) continue;
+        if (!st->back)
+            continue;
         extend(p, p->values[st->out].grad_block, now);
         for (int i = 0; i < st->n_in; i++) {
-            if (st->in[i] < 0 || (st->op->no_grad & (1u << i))) continue;
+            if (st->in[i] < 0 || (st->op->no_grad & (1u << i)))
+                continue;
             pithp_value *in = &p->values[st->in[i]];
-            if (!in->need_grad || in->mem == PITHP_MEM_LEAF) continue;
+            if (!in->need_grad || in->mem == PITHP_MEM_LEAF)
+                continue;
             if (st->grad_shared[i])
                 in->grad_block = p->values[st->out].grad_block;
             else if (in->grad_block < 0)
-                in->grad_block = pithp_plan_block(p, (size_t)pithp_count(in->shape) * sizeof(pith_real), now, now);
-            if (in->grad_block < 0) return false;
+                in->grad_block =
+                    pithp_plan_block(p, (size_t)pithp_count(in->shape) * sizeof(pith_real), now, now);
+            if (in->grad_block < 0)
+                return false;
             extend(p, in->grad_block, in->target ? end : now);
         }
     }
@@ -90,8 +105,10 @@ static bool work_blocks(pith_plan *p)
     for (int s = 0; s < p->n_steps; s++) {
         pithp_step *st = &p->steps[s];
         int back = pithp_time_back(p, s);
-        if (st->aux > 0 && (st->aux_block = pithp_plan_block(p, st->aux, s, st->back ? back : s)) < 0) return false;
-        if (st->scratch > 0 && (st->scratch_block = pithp_plan_block(p, st->scratch, s, s)) < 0) return false;
+        if (st->aux > 0 && (st->aux_block = pithp_plan_block(p, st->aux, s, st->back ? back : s)) < 0)
+            return false;
+        if (st->scratch > 0 && (st->scratch_block = pithp_plan_block(p, st->scratch, s, s)) < 0)
+            return false;
         if (st->back && st->scratch_back > 0 &&
             (st->back_scratch_block = pithp_plan_block(p, st->scratch_back, back, back)) < 0)
             return false;
@@ -103,14 +120,16 @@ static bool work_blocks(pith_plan *p)
 static int by_size(const void *a, const void *b)
 {
     const pithp_block *x = *(pithp_block *const *)a, *y = *(pithp_block *const *)b;
-    if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
     return x < y ? -1 : 1; /* a total order, so that the layout is the same everywhere */
 }
 
 static int by_offset(const void *a, const void *b)
 {
     const pithp_block *x = *(pithp_block *const *)a, *y = *(pithp_block *const *)b;
-    if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
+    if (x->offset != y->offset)
+        return x->offset < y->offset ? -1 : 1;
     return x < y ? -1 : 1;
 }
 
@@ -118,12 +137,15 @@ static void place(pithp_block *b, pithp_block **placed, int n, pithp_block **mee
 {
     int k = 0;
     for (int i = 0; i < n; i++)
-        if (placed[i]->from <= b->to && b->from <= placed[i]->to) meets[k++] = placed[i];
+        if (placed[i]->from <= b->to && b->from <= placed[i]->to)
+            meets[k++] = placed[i];
     qsort(meets, (size_t)k, sizeof *meets, by_offset);
     size_t at = 0;
     for (int i = 0; i < k; i++) {
-        if (meets[i]->offset >= at + b->bytes) break;
-        if (meets[i]->offset + meets[i]->bytes > at) at = meets[i]->offset + meets[i]->bytes;
+        if (meets[i]->offset >= at + b->bytes)
+            break;
+        if (meets[i]->offset + meets[i]->bytes > at)
+            at = meets[i]->offset + meets[i]->bytes;
     }
     b->offset = at;
 }
@@ -131,8 +153,10 @@ static void place(pithp_block *b, pithp_block **placed, int n, pithp_block **mee
 static bool assign_offsets(pith_plan *p)
 {
     pithp_block **order = pithp_alloc(p->g->ctx, 2 * (size_t)p->n_blocks + 1, sizeof *order);
-    if (order == NULL) return false;
-    for (int i = 0; i < p->n_blocks; i++) order[i] = &p->blocks[i];
+    if (order == NULL)
+        return false;
+    for (int i = 0; i < p->n_blocks; i++)
+        order[i] = &p->blocks[i];
     qsort(order, (size_t)p->n_blocks, sizeof *order, by_size);
     p->arena_bytes = 0;
     for (int i = 0; i < p->n_blocks; i++) {
@@ -146,7 +170,8 @@ static bool assign_offsets(pith_plan *p)
 pith_status pithp_plan_layout(pith_plan *p)
 {
     pith_ctx *c = p->g->ctx;
-    if (!value_blocks(p) || !grad_blocks(p) || !work_blocks(p) || !assign_offsets(p)) return c->status;
+    if (!value_blocks(p) || !grad_blocks(p) || !work_blocks(p) || !assign_offsets(p))
+        return c->status;
     p->arena = pithp_alloc(c, p->arena_bytes ? p->arena_bytes : 1, 1);
     return p->arena == NULL ? c->status : PITH_OK;
 }

@@ -25,7 +25,8 @@ static void model_destroy(pith_ctx *c, pithp_obj *o)
 
 void pith_model_free(pith_model *m)
 {
-    if (m != NULL) pithp_destroy(m->ctx, &m->obj);
+    if (m != NULL)
+        pithp_destroy(m->ctx, &m->obj);
 }
 
 pith_model *pithp_model_begin(pith_ctx *c, const char *name, pith_shape input, const char *input_name)
@@ -36,7 +37,8 @@ pith_model *pithp_model_begin(pith_ctx *c, const char *name, pith_shape input, c
         return NULL;
     }
     pith_model *m = PITHP_NEW(c, pith_model);
-    if (m == NULL) return NULL;
+    if (m == NULL)
+        return NULL;
     m->ctx = c;
     m->g = pithp_graph_new(c);
     /* owned after its graph, so that it is destroyed before it and can take it along */
@@ -44,9 +46,11 @@ pith_model *pithp_model_begin(pith_ctx *c, const char *name, pith_shape input, c
     if (m->g != NULL && (m->name = pithp_strdup(c, name)) != NULL) {
         m->g->defer = true;
         pith_shape batched = { input.ndim + 1, { 1 } };
-        for (int i = 0; i < input.ndim; i++) batched.d[i + 1] = input.d[i];
+        for (int i = 0; i < input.ndim; i++)
+            batched.d[i + 1] = input.d[i];
         m->input = pithp_node_input(m->g, input_name, PITH_F32, batched);
-        if (!m->input->poison) return m;
+        if (!m->input->poison)
+            return m;
     }
     pith_model_free(m);
     return NULL;
@@ -64,7 +68,8 @@ static pith_status lay_out(pith_model *m)
     pithp_graph *g = m->g;
     int64_t at = 0;
     m->params = PITHP_NEW_N(m->ctx, pith_tensor *, g->n);
-    if (m->params == NULL) return PITH_ENOMEM;
+    if (m->params == NULL)
+        return PITH_ENOMEM;
     for (size_t i = 0; i < g->n; i++)
         if (g->nodes[i]->kind == PITHP_NODE_PARAM) {
             m->params[m->n_param_nodes++] = g->nodes[i];
@@ -75,11 +80,13 @@ static pith_status lay_out(pith_model *m)
     m->n_weights += m->n_params;
     m->weights = PITHP_NEW_N(m->ctx, pith_real, m->n_weights + 1);
     m->grads = PITHP_NEW_N(m->ctx, pith_real, m->n_params + 1);
-    if (m->weights == NULL || m->grads == NULL) return PITH_ENOMEM;
+    if (m->weights == NULL || m->grads == NULL)
+        return PITH_ENOMEM;
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < g->n; i++) {
             pith_tensor *t = g->nodes[i];
-            if (t->kind != (pass == 0 ? PITHP_NODE_PARAM : PITHP_NODE_STATE)) continue;
+            if (t->kind != (pass == 0 ? PITHP_NODE_PARAM : PITHP_NODE_STATE))
+                continue;
             t->value = m->weights + at;
             t->grad = pass == 0 ? m->grads + at : NULL;
             at += padded(t);
@@ -92,25 +99,30 @@ static pith_status output_ok(pith_model *m, pith_tensor *out)
     char text[96];
     if (out == NULL || out->poison)
         return m->ctx->status ? m->ctx->status
-                              : pithp_error(m->ctx, PITH_EINVAL, "model '%s': the network function returned no tensor", m->name);
+                              : pithp_error(m->ctx, PITH_EINVAL,
+                                            "model '%s': the network function returned no tensor", m->name);
     if (out->g != m->g)
-        return pithp_error(m->ctx, PITH_EINVAL, "model '%s': the output was not built from the model's input", m->name);
+        return pithp_error(m->ctx, PITH_EINVAL, "model '%s': the output was not built from the model's input",
+                           m->name);
     if (out->kind != PITHP_NODE_OP || out->dtype != PITH_F32 || out->shape.ndim < 2)
-        return pithp_error(m->ctx, PITH_ESHAPE, "model '%s': the output must be float32 [N,...], not %s %s", m->name,
-                           pithp_dtype_name(out->dtype), pithp_shape_text(out->shape, text));
+        return pithp_error(m->ctx, PITH_ESHAPE, "model '%s': the output must be float32 [N,...], not %s %s",
+                           m->name, pithp_dtype_name(out->dtype), pithp_shape_text(out->shape, text));
     return PITH_OK;
 }
 
 pith_status pithp_model_finish(pith_model *m, pith_tensor *output, bool fill)
 {
     pith_status s = output_ok(m, output);
-    if (s == PITH_OK) s = lay_out(m);
-    if (s != PITH_OK) return s;
+    if (s == PITH_OK)
+        s = lay_out(m);
+    if (s != PITH_OK)
+        return s;
     m->output = output;
     m->g->defer = false;
     for (size_t i = 0; i < m->g->n && fill; i++) {
         pith_tensor *t = m->g->nodes[i];
-        if (t->kind == PITHP_NODE_PARAM || t->kind == PITHP_NODE_STATE) pithp_node_fill(t);
+        if (t->kind == PITHP_NODE_PARAM || t->kind == PITHP_NODE_STATE)
+            pithp_node_fill(t);
     }
     return PITH_OK;
 }
@@ -118,8 +130,10 @@ pith_status pithp_model_finish(pith_model *m, pith_tensor *output, bool fill)
 pith_model *pith_model_new(pith_ctx *c, pith_net_fn net, void *user, pith_shape input)
 {
     pith_model *m = pithp_model_begin(c, "custom", input, "input");
-    if (m == NULL) return NULL;
-    if (pithp_model_finish(m, net(m, m->input, user), true) == PITH_OK) return m;
+    if (m == NULL)
+        return NULL;
+    if (pithp_model_finish(m, net(m, m->input, user), true) == PITH_OK)
+        return m;
     pith_model_free(m);
     return NULL;
 }
@@ -137,17 +151,21 @@ pith_tensor *pith_model_param(const pith_model *m, int i)
 
 pith_real *pith_model_weights(const pith_model *m, int64_t *n)
 {
-    if (n != NULL) *n = m->n_weights;
+    if (n != NULL)
+        *n = m->n_weights;
     return m->weights;
 }
 
 pith_tensor *pith_model_add_input(pith_model *m, const char *name, pith_dtype dtype, pith_shape shape)
 {
     pith_shape batched = { shape.ndim + 1, { 1 } };
-    for (int i = 0; i < shape.ndim && i < PITH_MAX_DIMS - 1; i++) batched.d[i + 1] = shape.d[i];
+    for (int i = 0; i < shape.ndim && i < PITH_MAX_DIMS - 1; i++)
+        batched.d[i + 1] = shape.d[i];
     pith_tensor *t = pithp_graph_find(m->g, name);
-    if (t == NULL) return pithp_node_input(m->g, name, dtype, batched);
-    if (t->kind == PITHP_NODE_INPUT && t->dtype == dtype && pithp_shape_eq(t->shape, batched)) return t;
+    if (t == NULL)
+        return pithp_node_input(m->g, name, dtype, batched);
+    if (t->kind == PITHP_NODE_INPUT && t->dtype == dtype && pithp_shape_eq(t->shape, batched))
+        return t;
     pithp_error(m->ctx, PITH_EINVAL, "model '%s': '%s' is already the name of something else", m->name, name);
     return &m->g->poison;
 }
@@ -169,7 +187,8 @@ int pith_model_freeze(pith_model *m, const char *pattern, bool frozen)
     int matched = 0;
     for (size_t i = 0; i < m->g->n; i++) {
         pith_tensor *t = m->g->nodes[i];
-        if (t->name == NULL || fnmatch(pattern, t->name, 0) != 0) continue;
+        if (t->name == NULL || fnmatch(pattern, t->name, 0) != 0)
+            continue;
         if (t->kind == PITHP_NODE_PARAM) {
             t->frozen = frozen;
             matched++;
@@ -189,7 +208,8 @@ void pithp_model_mark(const pith_model *m, uint8_t *marks)
     for (size_t id = m->output->id + 1; id-- > 0;) {
         const pith_tensor *t = m->g->nodes[id];
         for (int i = 0; i < t->n_in && marks[id]; i++)
-            if (t->in[i] != NULL) marks[t->in[i]->id] = 1;
+            if (t->in[i] != NULL)
+                marks[t->in[i]->id] = 1;
     }
 }
 
@@ -197,18 +217,21 @@ static pith_tensor *copy_node(pithp_graph *to, const pith_tensor *t, pith_tensor
 {
     if (t->kind == PITHP_NODE_OP) {
         pith_tensor *in[PITH_OP_MAX_IN];
-        for (int i = 0; i < t->n_in; i++) in[i] = t->in[i] == NULL ? NULL : map[t->in[i]->id];
+        for (int i = 0; i < t->n_in; i++)
+            in[i] = t->in[i] == NULL ? NULL : map[t->in[i]->id];
         return pith_op_apply(t->op, t->attr, t->name, t->n_in, in);
     }
     pith_tensor *n = pithp_node_new(to, t->kind, t->dtype, t->shape, t->name);
-    if (n == NULL) return NULL;
+    if (n == NULL)
+        return NULL;
     n->init = t->init;
     n->init_scale = t->init_scale;
     n->decay = t->decay;
     n->frozen = t->frozen;
     if (t->kind == PITHP_NODE_DATA) {
         n->value = pithp_alloc(to->ctx, (size_t)pithp_count(t->shape), pithp_dtype_size(t->dtype));
-        if (n->value == NULL) return NULL;
+        if (n->value == NULL)
+            return NULL;
         n->owns_value = true;
         memcpy(n->value, t->value, (size_t)pithp_count(t->shape) * pithp_dtype_size(t->dtype));
     }
@@ -219,9 +242,11 @@ static bool copy_nodes(pith_model *to, const pith_model *from, pith_tensor **map
 {
     map[from->input->id] = to->input;
     for (size_t id = 0; id < from->g->n; id++) {
-        if (!marks[id] || map[id] != NULL) continue;
+        if (!marks[id] || map[id] != NULL)
+            continue;
         map[id] = copy_node(to->g, from->g->nodes[id], map);
-        if (map[id] == NULL || map[id]->poison) return false;
+        if (map[id] == NULL || map[id]->poison)
+            return false;
         map[id]->keep = from->g->nodes[id]->keep;
     }
     return true;
@@ -240,7 +265,8 @@ pith_model *pith_model_clone(const pith_model *m)
 {
     pith_ctx *c = m->ctx;
     pith_shape one = { m->input->shape.ndim - 1, { 0 } };
-    for (int i = 0; i < one.ndim; i++) one.d[i] = m->input->shape.d[i + 1];
+    for (int i = 0; i < one.ndim; i++)
+        one.d[i] = m->input->shape.d[i + 1];
     pith_model *to = pithp_model_begin(c, m->name, one, m->input->name);
     pith_tensor **map = PITHP_NEW_N(c, pith_tensor *, m->g->n);
     uint8_t *marks = PITHP_NEW_N(c, uint8_t, m->g->n);
@@ -249,12 +275,14 @@ pith_model *pith_model_clone(const pith_model *m)
         pithp_model_mark(m, marks);
         ok = copy_nodes(to, m, map, marks) && pithp_model_finish(to, map[m->output->id], false) == PITH_OK;
     }
-    if (ok) copy_weights(m, map);
+    if (ok)
+        copy_weights(m, map);
     for (size_t i = 0; ok && i < m->n_meta; i++)
         ok = pith_model_set_meta(to, m->meta[i].key, m->meta[i].value) == PITH_OK;
     pithp_free(c, map);
     pithp_free(c, marks);
-    if (ok) return to;
+    if (ok)
+        return to;
     pith_model_free(to);
     return NULL;
 }

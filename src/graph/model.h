@@ -30,7 +30,6 @@ struct pith_model {
 pith_model *pithp_model_begin(pith_ctx *c, const char *name, pith_shape input, const char *input_name);
 pith_status pithp_model_finish(pith_model *m, pith_tensor *output, bool fill);
 
-
 /* True for nodes that belong to the saved model: the output's ancestors. marks [g->n]. */
 void pithp_model_mark(const pith_model *m, uint8_t *marks);
 

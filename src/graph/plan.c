@@ -9,9 +9,12 @@ static void plan_destroy(pith_ctx *c, pithp_obj *o)
     pith_plan *p = (pith_plan *)o;
     for (int i = 0; i < p->n_values; i++) {
         pith_tensor *t = p->values[i].t;
-        if (t->last_plan == p) t->last_plan = NULL;
-        if (t->run_plan == p) t->run_plan = NULL;
-        if (t->back_plan == p) t->back_plan = NULL;
+        if (t->last_plan == p)
+            t->last_plan = NULL;
+        if (t->run_plan == p)
+            t->run_plan = NULL;
+        if (t->back_plan == p)
+            t->back_plan = NULL;
     }
     for (int s = 0; s < p->n_steps; s++) {
         pithp_free(c, p->steps[s].attr);
@@ -27,7 +30,8 @@ static void plan_destroy(pith_ctx *c, pithp_obj *o)
 
 void pith_plan_free(pith_plan *p)
 {
-    if (p != NULL) pithp_destroy(p->g->ctx, &p->obj);
+    if (p != NULL)
+        pithp_destroy(p->g->ctx, &p->obj);
 }
 
 void pithp_graph_free_plans(pith_ctx *c, const pithp_graph *g)
@@ -35,7 +39,8 @@ void pithp_graph_free_plans(pith_ctx *c, const pithp_graph *g)
     pithp_destroy(c, g->cache); /* it clears the field */
     for (pithp_obj *o = c->owned.next, *next; o != &c->owned; o = next) {
         next = o->next;
-        if (o->destroy == plan_destroy && ((pith_plan *)o)->g == g) pithp_destroy(c, o);
+        if (o->destroy == plan_destroy && ((pith_plan *)o)->g == g)
+            pithp_destroy(c, o);
     }
 }
 
@@ -49,10 +54,18 @@ static pith_status infer_step(pith_plan *p, pithp_step *s, bool sizes)
         types[i] = s->in[i] < 0 ? PITH_F32 : p->values[s->in[i]].dtype;
     }
     pith_ctx *c = p->g->ctx;
-    pith_infer q = { .ctx = c, .op = s->op, .attr = s->attr, .name = s->t->name, .n_in = s->n_in, .in = shapes,
-                     .in_dtype = types, .train = p->cfg.train, .threads = c->threads };
+    pith_infer q = { .ctx = c,
+                     .op = s->op,
+                     .attr = s->attr,
+                     .name = s->t->name,
+                     .n_in = s->n_in,
+                     .in = shapes,
+                     .in_dtype = types,
+                     .train = p->cfg.train,
+                     .threads = c->threads };
     int64_t count;
-    if (!s->op->shape(&q)) return c->status ? c->status : pithp_error(c, PITH_ESHAPE, "op %s: shapes", s->op->name);
+    if (!s->op->shape(&q))
+        return c->status ? c->status : pithp_error(c, PITH_ESHAPE, "op %s: shapes", s->op->name);
     if (!pithp_count_ok(q.out, &count)) {
         pith_op_fail(&q, "the result for this batch would be too large");
         return c->status;
@@ -70,10 +83,12 @@ static pith_status infer_step(pith_plan *p, pithp_step *s, bool sizes)
 pith_status pithp_plan_infer(pith_plan *p, int64_t n)
 {
     for (int i = 0; i < p->n_values; i++)
-        if (p->values[i].t->kind == PITHP_NODE_INPUT) p->values[i].shape.d[0] = n;
+        if (p->values[i].t->kind == PITHP_NODE_INPUT)
+            p->values[i].shape.d[0] = n;
     for (int s = 0; s < p->n_steps; s++) {
         pith_status e = infer_step(p, &p->steps[s], p->arena == NULL);
-        if (e) return e;
+        if (e)
+            return e;
     }
     return PITH_OK;
 }
@@ -81,7 +96,8 @@ pith_status pithp_plan_infer(pith_plan *p, int64_t n)
 /* ---- Pointers ---- */
 static void *value_data(const pith_plan *p, int v)
 {
-    while (p->values[v].mem == PITHP_MEM_ALIAS) v = p->values[v].alias;
+    while (p->values[v].mem == PITHP_MEM_ALIAS)
+        v = p->values[v].alias;
     const pithp_value *x = &p->values[v];
     return x->mem == PITHP_MEM_LEAF ? x->t->value : (void *)(p->arena + p->blocks[x->block].offset);
 }
@@ -89,8 +105,10 @@ static void *value_data(const pith_plan *p, int v)
 static pith_real *value_grad(const pith_plan *p, int v)
 {
     const pithp_value *x = &p->values[v];
-    if (!x->need_grad && v != p->loss) return NULL;
-    if (x->mem == PITHP_MEM_LEAF) return x->t->grad;
+    if (!x->need_grad && v != p->loss)
+        return NULL;
+    if (x->mem == PITHP_MEM_LEAF)
+        return x->t->grad;
     return x->grad_block < 0 ? NULL : (pith_real *)(void *)(p->arena + p->blocks[x->grad_block].offset);
 }
 
@@ -104,25 +122,36 @@ static void bind_step(pith_plan *p, int index)
     pithp_step *s = &p->steps[index];
     for (int i = 0; i < s->n_in; i++) {
         s->fwd_in[i] = s->bwd_in[i] = (pith_val){ .dtype = PITH_F32 };
-        if (s->in[i] < 0) continue;
+        if (s->in[i] < 0)
+            continue;
         const pithp_value *v = &p->values[s->in[i]];
         s->fwd_in[i] = (pith_val){ .shape = v->shape, .dtype = v->dtype, .data = value_data(p, s->in[i]) };
         s->bwd_in[i] = s->fwd_in[i];
-        if (!(s->op->reads & PITH_READS_IN(i))) s->bwd_in[i].data = NULL;
+        if (!(s->op->reads & PITH_READS_IN(i)))
+            s->bwd_in[i].data = NULL;
         bool wanted = s->back && v->need_grad && !(s->op->no_grad & (1u << i)) && !s->grad_shared[i];
         s->bwd_in[i].grad = wanted ? value_grad(p, s->in[i]) : NULL;
         s->bwd_in[i].grad_add = s->grad_add[i];
     }
     const pithp_value *out = &p->values[s->out];
-    s->fwd = (pith_call){ .op = s->op, .attr = s->attr, .name = s->t->name, .n_in = s->n_in, .in = s->fwd_in,
+    s->fwd = (pith_call){ .op = s->op,
+                          .attr = s->attr,
+                          .name = s->t->name,
+                          .n_in = s->n_in,
+                          .in = s->fwd_in,
                           .out = { .shape = out->shape, .dtype = out->dtype, .data = value_data(p, s->out) },
-                          .aux = block_data(p, s->aux_block), .scratch = block_data(p, s->scratch_block),
-                          .env = &p->env, .train = p->cfg.train, .seed = p->g->ctx->cfg.seed, .node = s->t->id };
+                          .aux = block_data(p, s->aux_block),
+                          .scratch = block_data(p, s->scratch_block),
+                          .env = &p->env,
+                          .train = p->cfg.train,
+                          .seed = p->g->ctx->cfg.seed,
+                          .node = s->t->id };
     s->bwd = s->fwd;
     s->bwd.in = s->bwd_in;
     s->bwd.scratch = block_data(p, s->back_scratch_block);
     s->bwd.out.grad = s->back ? value_grad(p, s->out) : NULL;
-    if (!(s->op->reads & PITH_READS_OUT)) s->bwd.out.data = NULL;
+    if (!(s->op->reads & PITH_READS_OUT))
+        s->bwd.out.data = NULL;
 }
 
 pith_status pithp_plan_bind(pith_plan *p, int64_t n)
@@ -131,7 +160,8 @@ pith_status pithp_plan_bind(pith_plan *p, int64_t n)
         pithp_step *st = &p->steps[s];
         if (st->fwd_in == NULL) {
             st->fwd_in = PITHP_NEW_N(p->g->ctx, pith_val, 2 * (size_t)PITHP_MAX(st->n_in, 1));
-            if (st->fwd_in == NULL) return PITH_ENOMEM;
+            if (st->fwd_in == NULL)
+                return PITH_ENOMEM;
             st->bwd_in = st->fwd_in + st->n_in;
         }
         bind_step(p, s);
@@ -161,15 +191,18 @@ static void choose_loss(pith_plan *p, const pith_tensor *first)
 
 pith_plan *pith_plan_new(pith_tensor *const *targets, int n_targets, pith_plan_cfg cfg)
 {
-    if (n_targets < 1 || targets[0] == NULL) return NULL;
+    if (n_targets < 1 || targets[0] == NULL)
+        return NULL;
     pith_ctx *c = targets[0]->g->ctx;
-    if (targets_ok(c, targets, n_targets)) return NULL;
+    if (targets_ok(c, targets, n_targets))
+        return NULL;
     if (cfg.batch < 0 || cfg.batch > (1 << 24)) {
         pithp_error(c, PITH_EINVAL, "plan: batch %lld; 1 to 16777216 is expected", (long long)cfg.batch);
         return NULL;
     }
     pith_plan *p = PITHP_NEW(c, pith_plan);
-    if (p == NULL) return NULL;
+    if (p == NULL)
+        return NULL;
     p->g = targets[0]->g;
     p->cfg = cfg;
     p->batch = cfg.batch ? cfg.batch : 1;
@@ -178,14 +211,19 @@ pith_plan *pith_plan_new(pith_tensor *const *targets, int n_targets, pith_plan_c
     p->loss = -1;
     pithp_own(c, &p->obj, plan_destroy);
     pith_status s = pithp_plan_collect(p, targets, n_targets);
-    if (s == PITH_OK) s = pithp_plan_infer(p, p->batch);
-    if (s == PITH_OK) choose_loss(p, targets[0]);
-    if (s == PITH_OK) s = pithp_plan_autograd(p);
-    if (s == PITH_OK) s = pithp_plan_layout(p);
-    if (s == PITH_OK) s = pithp_plan_bind(p, p->batch);
+    if (s == PITH_OK)
+        s = pithp_plan_infer(p, p->batch);
+    if (s == PITH_OK)
+        choose_loss(p, targets[0]);
+    if (s == PITH_OK)
+        s = pithp_plan_autograd(p);
+    if (s == PITH_OK)
+        s = pithp_plan_layout(p);
+    if (s == PITH_OK)
+        s = pithp_plan_bind(p, p->batch);
     if (s == PITH_OK) {
-        pithp_log(c, PITH_LOG_DEBUG, "plan: %d steps, batch %lld, %s, arena %.1f MB", p->n_steps, (long long)p->batch,
-                  cfg.train ? "train" : "infer", (double)p->arena_bytes / 1e6);
+        pithp_log(c, PITH_LOG_DEBUG, "plan: %d steps, batch %lld, %s, arena %.1f MB", p->n_steps,
+                  (long long)p->batch, cfg.train ? "train" : "infer", (double)p->arena_bytes / 1e6);
         return p;
     }
     pith_plan_free(p);
@@ -195,7 +233,8 @@ pith_plan *pith_plan_new(pith_tensor *const *targets, int n_targets, pith_plan_c
 /* ---- Looking in ---- */
 static int value_index(const pith_plan *p, const pith_tensor *t)
 {
-    if (t == NULL || t->poison || t->g != p->g || (int)t->id >= p->n_value_of) return -1;
+    if (t == NULL || t->poison || t->g != p->g || (int)t->id >= p->n_value_of)
+        return -1;
     return p->value_of[t->id];
 }
 
@@ -208,7 +247,8 @@ void *pith_plan_input(pith_plan *p, const pith_tensor *t)
 const void *pith_plan_value(const pith_plan *p, const pith_tensor *t)
 {
     int v = value_index(p, t);
-    if (v < 0) return NULL;
+    if (v < 0)
+        return NULL;
     return p->values[v].target || t->kind != PITHP_NODE_OP ? value_data(p, v) : NULL;
 }
 

@@ -5,18 +5,22 @@
 
 static pith_status usable(pith_plan *p)
 {
-    if (p->version == p->g->version) return PITH_OK;
+    if (p->version == p->g->version)
+        return PITH_OK;
     return pithp_error(p->g->ctx, PITH_ESTALE,
-                       "the plan is older than its graph (a parameter was frozen, a tensor kept, or a pass ran): make it again");
+                       "the plan is older than its graph (a parameter was frozen, a tensor kept, or a pass "
+                       "ran): make it again");
 }
 
 static pith_status rebind(pith_plan *p, int64_t n)
 {
-    if (n == 0) n = p->batch;
+    if (n == 0)
+        n = p->batch;
     if (n < 1 || n > p->batch)
-        return pithp_error(p->g->ctx, PITH_EINVAL, "the plan holds 1 to %lld samples, not %lld", (long long)p->batch,
-                           (long long)n);
-    if (n == p->bound) return PITH_OK;
+        return pithp_error(p->g->ctx, PITH_EINVAL, "the plan holds 1 to %lld samples, not %lld",
+                           (long long)p->batch, (long long)n);
+    if (n == p->bound)
+        return PITH_OK;
     pith_status s = pithp_plan_infer(p, n);
     return s ? s : pithp_plan_bind(p, n);
 }
@@ -24,14 +28,17 @@ static pith_status rebind(pith_plan *p, int64_t n)
 pith_status pith_plan_forward(pith_plan *p, int64_t n, uint64_t step)
 {
     pith_status s = usable(p);
-    if (s == PITH_OK) s = rebind(p, n);
-    if (s != PITH_OK) return s;
+    if (s == PITH_OK)
+        s = rebind(p, n);
+    if (s != PITH_OK)
+        return s;
     for (int i = 0; i < p->n_steps; i++) {
         p->steps[i].fwd.step = p->steps[i].bwd.step = step;
         p->steps[i].op->forward(&p->steps[i].fwd);
     }
     for (int v = 0; v < p->n_values; v++)
-        if (p->values[v].target) p->values[v].t->last_plan = p;
+        if (p->values[v].target)
+            p->values[v].t->last_plan = p;
     p->ran = true;
     return PITH_OK;
 }
@@ -39,16 +46,19 @@ pith_status pith_plan_forward(pith_plan *p, int64_t n, uint64_t step)
 pith_status pith_plan_backward(pith_plan *p)
 {
     pith_status s = usable(p);
-    if (s != PITH_OK) return s;
+    if (s != PITH_OK)
+        return s;
     if (p->loss < 0 || !p->ran)
-        return pithp_error(p->g->ctx, PITH_EINVAL,
-                           p->loss < 0 ? "this plan has no backward pass: it is for inference, or its first target is "
-                                         "not one float"
-                                       : "backward before forward");
+        return pithp_error(
+            p->g->ctx, PITH_EINVAL,
+            p->loss < 0 ? "this plan has no backward pass: it is for inference, or its first target is "
+                          "not one float"
+                        : "backward before forward");
     if (p->values[p->loss].grad_block >= 0)
         *(pith_real *)(void *)(p->arena + p->blocks[p->values[p->loss].grad_block].offset) = 1;
     for (int i = p->n_steps; i-- > 0;)
-        if (p->steps[i].back) p->steps[i].op->backward(&p->steps[i].bwd);
+        if (p->steps[i].back)
+            p->steps[i].op->backward(&p->steps[i].bwd);
     p->ran = false; /* the gradients may lie where the values were */
     return PITH_OK;
 }
@@ -56,18 +66,22 @@ pith_status pith_plan_backward(pith_plan *p)
 static bool all_finite(const pith_real *v, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        if (!isfinite(v[i])) return false;
+        if (!isfinite(v[i]))
+            return false;
     return true;
 }
 
 const char *pith_plan_find_nonfinite(pith_plan *p)
 {
-    if (usable(p) != PITH_OK) return NULL;
+    if (usable(p) != PITH_OK)
+        return NULL;
     for (int v = 0; v < p->n_values; v++) {
         const pithp_value *x = &p->values[v];
-        if (x->step >= 0 || x->dtype != PITH_F32) continue;
+        if (x->step >= 0 || x->dtype != PITH_F32)
+            continue;
         const void *d = x->mem == PITHP_MEM_LEAF ? x->t->value : p->arena + p->blocks[x->block].offset;
-        if (!all_finite(d, pithp_count(x->shape))) return x->t->name ? x->t->name : "an unnamed leaf";
+        if (!all_finite(d, pithp_count(x->shape)))
+            return x->t->name ? x->t->name : "an unnamed leaf";
     }
     for (int i = 0; i < p->n_steps; i++) {
         const pithp_step *s = &p->steps[i];

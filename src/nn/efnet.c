@@ -7,8 +7,15 @@
 
 /* efnet-nano: 383,490 parameters with two classes, 21.2 M multiply-adds at 96x96. */
 const pithp_efnet_table pithp_efnet_nano = {
-    .stem = 16, .head = 256, .act = PITH_RELU6, .n_stages = 5,
-    .stages = { { 1, 3, 1, 16, 1 }, { 4, 3, 2, 24, 2 }, { 4, 5, 2, 40, 2 }, { 4, 3, 2, 80, 3 }, { 4, 5, 2, 112, 2 } },
+    .stem = 16,
+    .head = 256,
+    .act = PITH_RELU6,
+    .n_stages = 5,
+    .stages = { { 1, 3, 1, 16, 1 },
+                { 4, 3, 2, 24, 2 },
+                { 4, 5, 2, 40, 2 },
+                { 4, 3, 2, 80, 3 },
+                { 4, 5, 2, 112, 2 } },
 };
 
 pith_tensor *pithp_net_efnet(pith_model *m, pith_tensor *x, void *user)
@@ -24,14 +31,18 @@ pith_tensor *pithp_net_efnet(pith_model *m, pith_tensor *x, void *user)
         for (int i = 0; i < repeat; i++) {
             char name[64];
             snprintf(name, sizeof name, "blocks.%d.%d", s, i);
-            pith_mbconv_cfg block = { .out = pithp_round_channels(g->out * w), .expand = g->expand,
-                                      .kernel = g->kernel, .stride = i == 0 ? g->stride : 1, .act = t->act };
+            pith_mbconv_cfg block = { .out = pithp_round_channels(g->out * w),
+                                      .expand = g->expand,
+                                      .kernel = g->kernel,
+                                      .stride = i == 0 ? g->stride : 1,
+                                      .act = t->act };
             x = pith_nn_mbconv(m, name, x, block);
         }
     }
     double head = t->head * (w > 1 ? w : 1); /* the head does not shrink, as MobileNetV2 has it */
     x = pith_nn_conv_bn_act(m, "head", x, (pith_conv2d_cfg){ .out = pithp_round_channels(head) }, t->act);
     x = pith_global_avgpool(x);
-    if (a->cfg.dropout > 0) x = pith_dropout(x, a->cfg.dropout);
+    if (a->cfg.dropout > 0)
+        x = pith_dropout(x, a->cfg.dropout);
     return pith_nn_linear(m, "classifier", x, a->cfg.classes);
 }

@@ -6,8 +6,8 @@
 
 typedef struct {
     pith_family_info info;
-    pith_net_fn net;          /* user: the pith_family_cfg, zeroes replaced */
-    const void *table;        /* the family's own layer table */
+    pith_net_fn net;   /* user: the pith_family_cfg, zeroes replaced */
+    const void *table; /* the family's own layer table */
 } pithp_family;
 
 typedef struct {

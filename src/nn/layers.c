@@ -15,34 +15,41 @@ static bool full_name(pith_model *m, char buf[NAME_ROOM], const char *name, cons
 {
     int n = snprintf(buf, NAME_ROOM, "%s%s%s", name, part[0] ? "." : "", part);
     if (n < 0 || n >= NAME_ROOM) {
-        pithp_error(m->ctx, PITH_EINVAL, "layer '%.40s...': the name is longer than %d characters", name, NAME_ROOM - 1);
+        pithp_error(m->ctx, PITH_EINVAL, "layer '%.40s...': the name is longer than %d characters", name,
+                    NAME_ROOM - 1);
         return false;
     }
-    if (pithp_graph_find(m->g, buf) == NULL) return true;
-    pithp_error(m->ctx, PITH_EINVAL, "layer '%s': the name is taken: every layer of a model needs one of its own", buf);
+    if (pithp_graph_find(m->g, buf) == NULL)
+        return true;
+    pithp_error(m->ctx, PITH_EINVAL,
+                "layer '%s': the name is taken: every layer of a model needs one of its own", buf);
     return false;
 }
 
-static pith_tensor *weight(pith_model *m, const char *name, const char *part, pith_shape shape, pithp_init init,
-                           double scale, bool decay)
+static pith_tensor *weight(pith_model *m, const char *name, const char *part, pith_shape shape,
+                           pithp_init init, double scale, bool decay)
 {
     char buf[NAME_ROOM];
-    if (!full_name(m, buf, name, part)) return poison(m);
+    if (!full_name(m, buf, name, part))
+        return poison(m);
     return pithp_node_param(m->g, buf, shape, init, scale, decay);
 }
 
 static pith_tensor *state(pith_model *m, const char *name, const char *part, int64_t n, pithp_init init)
 {
     char buf[NAME_ROOM];
-    if (!full_name(m, buf, name, part)) return poison(m);
+    if (!full_name(m, buf, name, part))
+        return poison(m);
     return pithp_node_state(m->g, buf, PITH_SHAPE(n), init);
 }
 
 static bool image_input(pith_model *m, const char *name, const pith_tensor *x)
 {
     char text[96];
-    if (x == NULL || x->poison) return false;
-    if (x->shape.ndim == 4) return true;
+    if (x == NULL || x->poison)
+        return false;
+    if (x->shape.ndim == 4)
+        return true;
     pithp_error(m->ctx, PITH_ESHAPE, "layer '%s': an input [N,H,W,C] is expected, not %s", name,
                 pithp_shape_text(x->shape, text));
     return false;
@@ -51,28 +58,37 @@ static bool image_input(pith_model *m, const char *name, const pith_tensor *x)
 /* Size of a kernel and strides as the ops want them. */
 static bool kernel_ok(pith_model *m, const char *name, pith_conv2d_cfg *cfg)
 {
-    if (cfg->kernel == 0) cfg->kernel = 1;
-    if (cfg->kernel_w == 0) cfg->kernel_w = cfg->kernel;
-    if (cfg->groups == 0) cfg->groups = 1;
-    if (cfg->kernel >= 1 && cfg->kernel_w >= 1 && cfg->kernel <= 1024 && cfg->kernel_w <= 1024 && cfg->groups >= 1)
+    if (cfg->kernel == 0)
+        cfg->kernel = 1;
+    if (cfg->kernel_w == 0)
+        cfg->kernel_w = cfg->kernel;
+    if (cfg->groups == 0)
+        cfg->groups = 1;
+    if (cfg->kernel >= 1 && cfg->kernel_w >= 1 && cfg->kernel <= 1024 && cfg->kernel_w <= 1024 &&
+        cfg->groups >= 1)
         return true;
-    pithp_error(m->ctx, PITH_EINVAL, "layer '%s': kernel %dx%d with %lld groups; sizes 1..1024 and at least one group "
-                "are expected", name, cfg->kernel, cfg->kernel_w, (long long)cfg->groups);
+    pithp_error(m->ctx, PITH_EINVAL,
+                "layer '%s': kernel %dx%d with %lld groups; sizes 1..1024 and at least one group "
+                "are expected",
+                name, cfg->kernel, cfg->kernel_w, (long long)cfg->groups);
     return false;
 }
 
 pith_tensor *pith_nn_conv2d(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg)
 {
-    if (!image_input(m, name, x) || !kernel_ok(m, name, &cfg)) return poison(m);
+    if (!image_input(m, name, x) || !kernel_ok(m, name, &cfg))
+        return poison(m);
     if (cfg.out < 1 || x->shape.d[3] % cfg.groups != 0) {
-        pithp_error(m->ctx, PITH_EINVAL, "layer '%s': %lld output channels, %lld input channels in %lld groups", name,
+        pithp_error(m->ctx, PITH_EINVAL,
+                    "layer '%s': %lld output channels, %lld input channels in %lld groups", name,
                     (long long)cfg.out, (long long)x->shape.d[3], (long long)cfg.groups);
         return poison(m);
     }
     double fan_out = (double)cfg.kernel * cfg.kernel_w * (double)cfg.out / (double)cfg.groups;
     pith_shape shape = PITH_SHAPE(cfg.out, cfg.kernel, cfg.kernel_w, x->shape.d[3] / cfg.groups);
     pith_tensor *w = weight(m, name, "weight", shape, PITHP_INIT_NORMAL, sqrt(2 / fan_out), true);
-    pith_tensor *b = cfg.bias ? weight(m, name, "bias", PITH_SHAPE(cfg.out), PITHP_INIT_ZERO, 0, false) : NULL;
+    pith_tensor *b =
+        cfg.bias ? weight(m, name, "bias", PITH_SHAPE(cfg.out), PITHP_INIT_ZERO, 0, false) : NULL;
     m->g->scope = name;
     pith_tensor *y = pith_conv2d(x, w, b, cfg);
     m->g->scope = NULL;
@@ -81,7 +97,8 @@ pith_tensor *pith_nn_conv2d(pith_model *m, const char *name, pith_tensor *x, pit
 
 pith_tensor *pith_nn_depthwise_conv2d(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg)
 {
-    if (!image_input(m, name, x) || !kernel_ok(m, name, &cfg)) return poison(m);
+    if (!image_input(m, name, x) || !kernel_ok(m, name, &cfg))
+        return poison(m);
     int64_t c = x->shape.d[3];
     double fan_out = (double)cfg.kernel * cfg.kernel_w;
     pith_tensor *w = weight(m, name, "weight", PITH_SHAPE(1, cfg.kernel, cfg.kernel_w, c), PITHP_INIT_NORMAL,
@@ -95,7 +112,8 @@ pith_tensor *pith_nn_depthwise_conv2d(pith_model *m, const char *name, pith_tens
 
 pith_tensor *pith_nn_batch_norm(pith_model *m, const char *name, pith_tensor *x, pith_batch_norm_cfg cfg)
 {
-    if (x == NULL || x->poison) return poison(m);
+    if (x == NULL || x->poison)
+        return poison(m);
     int64_t c = x->shape.ndim > 0 ? x->shape.d[x->shape.ndim - 1] : 1;
     pith_tensor *gamma = weight(m, name, "weight", PITH_SHAPE(c), PITHP_INIT_ONE, 0, false);
     pith_tensor *beta = weight(m, name, "bias", PITH_SHAPE(c), PITHP_INIT_ZERO, 0, false);
@@ -110,14 +128,17 @@ pith_tensor *pith_nn_batch_norm(pith_model *m, const char *name, pith_tensor *x,
 pith_tensor *pith_nn_linear(pith_model *m, const char *name, pith_tensor *x, int64_t out)
 {
     char text[96];
-    if (x == NULL || x->poison) return poison(m);
+    if (x == NULL || x->poison)
+        return poison(m);
     if (x->shape.ndim != 2 || out < 1) {
-        pithp_error(m->ctx, PITH_ESHAPE, "layer '%s': an input [N,in] and at least one output are expected, not %s and %lld",
-                    name, pithp_shape_text(x->shape, text), (long long)out);
+        pithp_error(m->ctx, PITH_ESHAPE,
+                    "layer '%s': an input [N,in] and at least one output are expected, not %s and %lld", name,
+                    pithp_shape_text(x->shape, text), (long long)out);
         return poison(m);
     }
     int64_t in = x->shape.d[1];
-    pith_tensor *w = weight(m, name, "weight", PITH_SHAPE(out, in), PITHP_INIT_UNIFORM, 1 / sqrt((double)in), true);
+    pith_tensor *w =
+        weight(m, name, "weight", PITH_SHAPE(out, in), PITHP_INIT_UNIFORM, 1 / sqrt((double)in), true);
     pith_tensor *b = weight(m, name, "bias", PITH_SHAPE(out), PITHP_INIT_ZERO, 0, false);
     m->g->scope = name;
     pith_tensor *y = pith_dense(x, w, b);
@@ -134,19 +155,23 @@ pith_tensor *pith_nn_param(pith_model *m, const char *name, pith_shape shape, do
 static pith_tensor *norm_act(pith_model *m, const char *name, pith_tensor *y, pith_act act)
 {
     char buf[NAME_ROOM];
-    if (!full_name(m, buf, name, "bn")) return poison(m);
+    if (!full_name(m, buf, name, "bn"))
+        return poison(m);
     y = pith_nn_batch_norm(m, buf, y, (pith_batch_norm_cfg){ 0 });
-    if (act == PITH_LINEAR) return y;
+    if (act == PITH_LINEAR)
+        return y;
     m->g->scope = name;
     y = pith_activation(y, act);
     m->g->scope = NULL;
     return y;
 }
 
-pith_tensor *pith_nn_conv_bn_act(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg, pith_act act)
+pith_tensor *pith_nn_conv_bn_act(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg,
+                                 pith_act act)
 {
     char buf[NAME_ROOM];
-    if (!full_name(m, buf, name, "conv")) return poison(m);
+    if (!full_name(m, buf, name, "conv"))
+        return poison(m);
     return norm_act(m, name, pith_nn_conv2d(m, buf, x, cfg), act);
 }
 
@@ -154,25 +179,31 @@ pith_tensor *pith_nn_depthwise_bn_act(pith_model *m, const char *name, pith_tens
                                       pith_act act)
 {
     char buf[NAME_ROOM];
-    if (!full_name(m, buf, name, "conv")) return poison(m);
+    if (!full_name(m, buf, name, "conv"))
+        return poison(m);
     return norm_act(m, name, pith_nn_depthwise_conv2d(m, buf, x, cfg), act);
 }
 
 pith_tensor *pith_nn_mbconv(pith_model *m, const char *name, pith_tensor *x, pith_mbconv_cfg cfg)
 {
     char buf[NAME_ROOM];
-    if (!image_input(m, name, x)) return poison(m);
+    if (!image_input(m, name, x))
+        return poison(m);
     int64_t in = x->shape.d[3];
-    int expand = cfg.expand ? cfg.expand : 4, kernel = cfg.kernel ? cfg.kernel : 3, stride = cfg.stride ? cfg.stride : 1;
+    int expand = cfg.expand ? cfg.expand : 4, kernel = cfg.kernel ? cfg.kernel : 3,
+        stride = cfg.stride ? cfg.stride : 1;
     pith_act act = cfg.act == PITH_LINEAR ? PITH_RELU6 : cfg.act;
     pith_tensor *y = x;
     if (expand != 1) {
-        if (!full_name(m, buf, name, "expand")) return poison(m);
+        if (!full_name(m, buf, name, "expand"))
+            return poison(m);
         y = pith_nn_conv_bn_act(m, buf, y, (pith_conv2d_cfg){ .out = in * expand }, act);
     }
-    if (!full_name(m, buf, name, "dw")) return poison(m);
+    if (!full_name(m, buf, name, "dw"))
+        return poison(m);
     y = pith_nn_depthwise_bn_act(m, buf, y, (pith_conv2d_cfg){ .kernel = kernel, .stride = stride }, act);
-    if (!full_name(m, buf, name, "project")) return poison(m);
+    if (!full_name(m, buf, name, "project"))
+        return poison(m);
     y = pith_nn_conv_bn_act(m, buf, y, (pith_conv2d_cfg){ .out = cfg.out }, PITH_LINEAR);
     if (stride == 1 && in == cfg.out) {
         m->g->scope = name;

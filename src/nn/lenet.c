@@ -16,6 +16,7 @@ pith_tensor *pithp_net_lenet(pith_model *m, pith_tensor *x, void *user)
     conv.out = (int64_t)ceil(50 * w);
     x = pith_maxpool(pith_relu(pith_nn_conv2d(m, "conv2", x, conv)), pool);
     x = pith_relu(pith_nn_linear(m, "fc1", pith_flatten(x), (int64_t)ceil(500 * w)));
-    if (a->cfg.dropout > 0) x = pith_dropout(x, a->cfg.dropout);
+    if (a->cfg.dropout > 0)
+        x = pith_dropout(x, a->cfg.dropout);
     return pith_nn_linear(m, "fc2", x, a->cfg.classes);
 }

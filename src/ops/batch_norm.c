@@ -14,9 +14,11 @@ static const pith_attr_field fields[] = { { "momentum", PITH_ATTR_REAL, offsetof
 
 static bool bn_shape(pith_infer *q)
 {
-    if (q->in[0].ndim < 2 || q->in_dtype[0] != PITH_F32) return pith_op_fail(q, "a float32 [N,...,C] is expected");
+    if (q->in[0].ndim < 2 || q->in_dtype[0] != PITH_F32)
+        return pith_op_fail(q, "a float32 [N,...,C] is expected");
     int64_t c = q->in[0].d[q->in[0].ndim - 1];
-    if (!pithp_bn_check(q, 1, c, q->attr)) return false;
+    if (!pithp_bn_check(q, 1, c, q->attr))
+        return false;
     int64_t rows = pithp_count(q->in[0]) / c;
     q->out = q->in[0];
     q->out_dtype = PITH_F32;
@@ -36,7 +38,8 @@ static void bn_forward(const pith_call *k)
         pithp_bn_stats(e, k->in[0].data, rows, c, v.mean, var, k->scratch);
         pithp_bn_running(a, v.mean, var, rows, c, running_mean, running_var);
     } else {
-        for (int64_t i = 0; i < c; i++) v.mean[i] = running_mean[i];
+        for (int64_t i = 0; i < c; i++)
+            v.mean[i] = running_mean[i];
         var = running_var;
     }
     pithp_bn_coef(&v, var, k->in[1].data, k->in[2].data, a->eps, c);
@@ -49,8 +52,8 @@ static void bn_backward(const pith_call *k)
     const pithp_env *e = pithp_call_env(k);
     int64_t c = k->in[1].shape.d[0], rows = pithp_count(k->in[0].shape) / c;
     pithp_bn_vec v = pithp_bn_vectors(k->aux, c);
-    pithp_bn_reduce(e, k->out.grad, k->in[0].data, v.scale, v.shift, v.mean, PITHP_ACT_NONE, rows, c, v.s1, v.s2,
-                    k->scratch);
+    pithp_bn_reduce(e, k->out.grad, k->in[0].data, v.scale, v.shift, v.mean, PITHP_ACT_NONE, rows, c, v.s1,
+                    v.s2, k->scratch);
     pithp_clear_grad(&k->in[1]);
     pithp_clear_grad(&k->in[2]);
     pithp_bn_back_coef(&v, k->train && !a->frozen, rows, c, k->in[1].grad, k->in[2].grad);
@@ -59,15 +62,24 @@ static void bn_backward(const pith_call *k)
                     k->in[0].grad, k->in[0].grad_add);
 }
 
-const pith_op pithp_op_batch_norm = { .name = "batch_norm", .min_in = 5, .max_in = 5,
-                                      .attr_size = sizeof(pithp_bn_attr), .fields = fields, .shape = bn_shape,
-                                      .forward = bn_forward, .backward = bn_backward, .reads = PITH_READS_IN(0),
-                                      .no_grad = 3u << 3, .state = 3u << 3 };
+const pith_op pithp_op_batch_norm = { .name = "batch_norm",
+                                      .min_in = 5,
+                                      .max_in = 5,
+                                      .attr_size = sizeof(pithp_bn_attr),
+                                      .fields = fields,
+                                      .shape = bn_shape,
+                                      .forward = bn_forward,
+                                      .backward = bn_backward,
+                                      .reads = PITH_READS_IN(0),
+                                      .no_grad = 3u << 3,
+                                      .state = 3u << 3 };
 
 pith_tensor *pith_batch_norm(pith_tensor *x, pith_tensor *gamma, pith_tensor *beta, pith_tensor *running_mean,
                              pith_tensor *running_var, pith_batch_norm_cfg cfg)
 {
-    pithp_bn_attr a = { .momentum = PITH_OR(cfg.momentum, 0.1), .eps = PITH_OR(cfg.eps, 1e-3), .frozen = cfg.frozen };
+    pithp_bn_attr a = { .momentum = PITH_OR(cfg.momentum, 0.1),
+                        .eps = PITH_OR(cfg.eps, 1e-3),
+                        .frozen = cfg.frozen };
     return pith_op_apply(&pithp_op_batch_norm, &a, NULL, 5,
                          (pith_tensor *[]){ x, gamma, beta, running_mean, running_var });
 }

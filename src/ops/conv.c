@@ -5,17 +5,23 @@
 
 pithp_conv_attr pithp_conv_attr_of(pith_conv2d_cfg cfg, bool depthwise)
 {
-    pithp_conv_attr a = { .stride_h = cfg.stride ? cfg.stride : 1, .dil_h = cfg.dilation ? cfg.dilation : 1,
-                          .groups = cfg.groups ? cfg.groups : 1, .pad_mode = cfg.pad_mode, .top = cfg.pad[0],
-                          .bottom = cfg.pad[1], .left = cfg.pad[2], .right = cfg.pad[3], .depthwise = depthwise };
+    pithp_conv_attr a = { .stride_h = cfg.stride ? cfg.stride : 1,
+                          .dil_h = cfg.dilation ? cfg.dilation : 1,
+                          .groups = cfg.groups ? cfg.groups : 1,
+                          .pad_mode = cfg.pad_mode,
+                          .top = cfg.pad[0],
+                          .bottom = cfg.pad[1],
+                          .left = cfg.pad[2],
+                          .right = cfg.pad[3],
+                          .depthwise = depthwise };
     a.stride_w = cfg.stride_w ? cfg.stride_w : a.stride_h;
     a.dil_w = cfg.dilation_w ? cfg.dilation_w : a.dil_h;
     return a;
 }
 
 /* One dimension: output size and leading zeros; -1 where the kernel does not fit. */
-static int64_t extent(int64_t in, int64_t kernel, int64_t stride, int64_t dil, int mode, int before, int after,
-                      int64_t *lead)
+static int64_t extent(int64_t in, int64_t kernel, int64_t stride, int64_t dil, int mode, int before,
+                      int after, int64_t *lead)
 {
     int64_t span = (kernel - 1) * dil + 1;
     if (mode == PITH_SAME) {
@@ -31,8 +37,16 @@ static int64_t extent(int64_t in, int64_t kernel, int64_t stride, int64_t dil, i
 
 pithp_conv pithp_conv_geometry_of(const pithp_conv_attr *a, pith_shape x, pith_shape w)
 {
-    pithp_conv g = { .n = x.d[0], .h = x.d[1], .w = x.d[2], .c = x.d[3], .r = w.d[1], .s = w.d[2],
-                     .stride_h = a->stride_h, .stride_w = a->stride_w, .dil_h = a->dil_h, .dil_w = a->dil_w,
+    pithp_conv g = { .n = x.d[0],
+                     .h = x.d[1],
+                     .w = x.d[2],
+                     .c = x.d[3],
+                     .r = w.d[1],
+                     .s = w.d[2],
+                     .stride_h = a->stride_h,
+                     .stride_w = a->stride_w,
+                     .dil_h = a->dil_h,
+                     .dil_w = a->dil_w,
                      .depthwise = a->depthwise };
     g.k = a->depthwise ? w.d[3] : w.d[0];
     g.groups = a->depthwise ? g.c : a->groups;
@@ -46,15 +60,17 @@ static bool attr_ok(pith_infer *q, const pithp_conv_attr *a)
     const int positive[] = { a->stride_h, a->stride_w, a->dil_h, a->dil_w };
     for (size_t i = 0; i < PITHP_LEN(positive); i++)
         if (positive[i] < 1 || positive[i] > 4096)
-            return pith_op_fail(q, "stride %dx%d and dilation %dx%d must lie in 1..4096", a->stride_h, a->stride_w,
-                                a->dil_h, a->dil_w);
+            return pith_op_fail(q, "stride %dx%d and dilation %dx%d must lie in 1..4096", a->stride_h,
+                                a->stride_w, a->dil_h, a->dil_w);
     const int pads[] = { a->top, a->bottom, a->left, a->right };
     for (size_t i = 0; i < PITHP_LEN(pads); i++)
         if (pads[i] < 0 || pads[i] > 4096)
-            return pith_op_fail(q, "padding %d,%d,%d,%d must lie in 0..4096", a->top, a->bottom, a->left, a->right);
+            return pith_op_fail(q, "padding %d,%d,%d,%d must lie in 0..4096", a->top, a->bottom, a->left,
+                                a->right);
     if (a->pad_mode < PITH_SAME || a->pad_mode > PITH_EXPLICIT)
         return pith_op_fail(q, "padding mode %d is not SAME, VALID or EXPLICIT", a->pad_mode);
-    if (a->groups < 1) return pith_op_fail(q, "groups %lld must be at least 1", (long long)a->groups);
+    if (a->groups < 1)
+        return pith_op_fail(q, "groups %lld must be at least 1", (long long)a->groups);
     return true;
 }
 
@@ -63,16 +79,17 @@ static bool channels_ok(pith_infer *q, const pithp_conv_attr *a)
     int64_t c = q->in[0].d[3], k = q->in[1].d[0], per = q->in[1].d[3];
     if (a->depthwise) {
         if (k != 1 || per != c)
-            return pith_op_fail(q, "the input has %lld channels, so weights [1,R,S,%lld] are expected", (long long)c,
-                                (long long)c);
+            return pith_op_fail(q, "the input has %lld channels, so weights [1,R,S,%lld] are expected",
+                                (long long)c, (long long)c);
         return true;
     }
     if (c % a->groups != 0 || k % a->groups != 0)
-        return pith_op_fail(q, "%lld input and %lld output channels do not divide into %lld groups", (long long)c,
-                            (long long)k, (long long)a->groups);
+        return pith_op_fail(q, "%lld input and %lld output channels do not divide into %lld groups",
+                            (long long)c, (long long)k, (long long)a->groups);
     if (per != c / a->groups)
-        return pith_op_fail(q, "the input has %lld channels in %lld groups, so weights [K,R,S,%lld] are expected",
-                            (long long)c, (long long)a->groups, (long long)(c / a->groups));
+        return pith_op_fail(
+            q, "the input has %lld channels in %lld groups, so weights [K,R,S,%lld] are expected",
+            (long long)c, (long long)a->groups, (long long)(c / a->groups));
     return true;
 }
 
@@ -81,8 +98,10 @@ bool pithp_conv_geometry(pith_infer *q, const pithp_conv_attr *a, pithp_conv *g)
     if (q->in[0].ndim != 4 || q->in_dtype[0] != PITH_F32)
         return pith_op_fail(q, "an input float32 [N,H,W,C] is expected");
     if (q->in[1].ndim != 4 || q->in_dtype[1] != PITH_F32)
-        return pith_op_fail(q, "weights float32 %s are expected", a->depthwise ? "[1,R,S,C]" : "[K,R,S,C/groups]");
-    if (!attr_ok(q, a) || !channels_ok(q, a)) return false;
+        return pith_op_fail(q, "weights float32 %s are expected",
+                            a->depthwise ? "[1,R,S,C]" : "[K,R,S,C/groups]");
+    if (!attr_ok(q, a) || !channels_ok(q, a))
+        return false;
     *g = pithp_conv_geometry_of(a, q->in[0], q->in[1]);
     if (g->p < 1 || g->q < 1)
         return pith_op_fail(q, "the kernel %lldx%lld does not fit into the padded input", (long long)g->r,

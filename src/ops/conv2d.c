@@ -7,24 +7,25 @@
 #include "ops/common.h"
 #include "ops/conv.h"
 
-static const pith_attr_field fields[] = {
-    { "stride_h", PITH_ATTR_INT, offsetof(pithp_conv_attr, stride_h) },
-    { "stride_w", PITH_ATTR_INT, offsetof(pithp_conv_attr, stride_w) },
-    { "dilation_h", PITH_ATTR_INT, offsetof(pithp_conv_attr, dil_h) },
-    { "dilation_w", PITH_ATTR_INT, offsetof(pithp_conv_attr, dil_w) },
-    { "groups", PITH_ATTR_INT64, offsetof(pithp_conv_attr, groups) },
-    { "pad_mode", PITH_ATTR_INT, offsetof(pithp_conv_attr, pad_mode) },
-    { "pad_top", PITH_ATTR_INT, offsetof(pithp_conv_attr, top) },
-    { "pad_bottom", PITH_ATTR_INT, offsetof(pithp_conv_attr, bottom) },
-    { "pad_left", PITH_ATTR_INT, offsetof(pithp_conv_attr, left) },
-    { "pad_right", PITH_ATTR_INT, offsetof(pithp_conv_attr, right) },
-    { "depthwise", PITH_ATTR_BOOL, offsetof(pithp_conv_attr, depthwise) },
-    PITH_ATTR_END };
+static const pith_attr_field fields[] = { { "stride_h", PITH_ATTR_INT, offsetof(pithp_conv_attr, stride_h) },
+                                          { "stride_w", PITH_ATTR_INT, offsetof(pithp_conv_attr, stride_w) },
+                                          { "dilation_h", PITH_ATTR_INT, offsetof(pithp_conv_attr, dil_h) },
+                                          { "dilation_w", PITH_ATTR_INT, offsetof(pithp_conv_attr, dil_w) },
+                                          { "groups", PITH_ATTR_INT64, offsetof(pithp_conv_attr, groups) },
+                                          { "pad_mode", PITH_ATTR_INT, offsetof(pithp_conv_attr, pad_mode) },
+                                          { "pad_top", PITH_ATTR_INT, offsetof(pithp_conv_attr, top) },
+                                          { "pad_bottom", PITH_ATTR_INT, offsetof(pithp_conv_attr, bottom) },
+                                          { "pad_left", PITH_ATTR_INT, offsetof(pithp_conv_attr, left) },
+                                          { "pad_right", PITH_ATTR_INT, offsetof(pithp_conv_attr, right) },
+                                          { "depthwise", PITH_ATTR_BOOL,
+                                            offsetof(pithp_conv_attr, depthwise) },
+                                          PITH_ATTR_END };
 
 static bool conv_shape(pith_infer *q)
 {
     pithp_conv g;
-    if (!pithp_conv_geometry(q, q->attr, &g)) return false;
+    if (!pithp_conv_geometry(q, q->attr, &g))
+        return false;
     q->out = PITH_SHAPE(g.n, g.p, g.q, g.k);
     q->out_dtype = PITH_F32;
     q->scratch = pithp_conv_fwd_scratch(&g, q->threads);
@@ -40,25 +41,40 @@ static int64_t conv_macs(const pith_infer *q)
 
 static void conv_forward(const pith_call *k)
 {
-    pithp_conv_fwd a = { .g = pithp_conv_geometry_of(k->attr, k->in[0].shape, k->in[1].shape), .x = k->in[0].data,
-                         .w = k->in[1].data, .bias = k->n_in > 2 ? k->in[2].data : NULL, .y = k->out.data,
+    pithp_conv_fwd a = { .g = pithp_conv_geometry_of(k->attr, k->in[0].shape, k->in[1].shape),
+                         .x = k->in[0].data,
+                         .w = k->in[1].data,
+                         .bias = k->n_in > 2 ? k->in[2].data : NULL,
+                         .y = k->out.data,
                          .scratch = k->scratch };
     pithp_conv_forward(pithp_call_env(k), &a);
 }
 
 static void conv_backward(const pith_call *k)
 {
-    pithp_conv_bwd a = { .g = pithp_conv_geometry_of(k->attr, k->in[0].shape, k->in[1].shape), .x = k->in[0].data,
-                         .w = k->in[1].data, .src = { .dy = k->out.grad }, .dx = k->in[0].grad,
-                         .dx_add = k->in[0].grad_add, .dw = k->in[1].grad, .dbias = k->n_in > 2 ? k->in[2].grad : NULL,
+    pithp_conv_bwd a = { .g = pithp_conv_geometry_of(k->attr, k->in[0].shape, k->in[1].shape),
+                         .x = k->in[0].data,
+                         .w = k->in[1].data,
+                         .src = { .dy = k->out.grad },
+                         .dx = k->in[0].grad,
+                         .dx_add = k->in[0].grad_add,
+                         .dw = k->in[1].grad,
+                         .dbias = k->n_in > 2 ? k->in[2].grad : NULL,
                          .scratch = k->scratch };
-    for (int i = 1; i < k->n_in; i++) pithp_clear_grad(&k->in[i]);
+    for (int i = 1; i < k->n_in; i++)
+        pithp_clear_grad(&k->in[i]);
     pithp_conv_backward(pithp_call_env(k), &a);
 }
 
-const pith_op pithp_op_conv2d = { .name = "conv2d", .min_in = 2, .max_in = 3, .attr_size = sizeof(pithp_conv_attr),
-                                  .fields = fields, .shape = conv_shape, .forward = conv_forward,
-                                  .backward = conv_backward, .macs = conv_macs,
+const pith_op pithp_op_conv2d = { .name = "conv2d",
+                                  .min_in = 2,
+                                  .max_in = 3,
+                                  .attr_size = sizeof(pithp_conv_attr),
+                                  .fields = fields,
+                                  .shape = conv_shape,
+                                  .forward = conv_forward,
+                                  .backward = conv_backward,
+                                  .macs = conv_macs,
                                   .reads = PITH_READS_IN(0) | PITH_READS_IN(1) };
 
 pith_tensor *pith_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg)
@@ -69,10 +85,16 @@ pith_tensor *pith_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_co
 
 /* depthwise_conv2d: the same with one filter a channel; w [1,R,S,C]. Differs from conv2d in the layout of its weights,
    which is TFLite's, and in its kernels. */
-const pith_op pithp_op_depthwise_conv2d = { .name = "depthwise_conv2d", .min_in = 2, .max_in = 3,
-                                            .attr_size = sizeof(pithp_conv_attr), .fields = fields,
-                                            .shape = conv_shape, .forward = conv_forward, .backward = conv_backward,
-                                            .macs = conv_macs, .reads = PITH_READS_IN(0) | PITH_READS_IN(1) };
+const pith_op pithp_op_depthwise_conv2d = { .name = "depthwise_conv2d",
+                                            .min_in = 2,
+                                            .max_in = 3,
+                                            .attr_size = sizeof(pithp_conv_attr),
+                                            .fields = fields,
+                                            .shape = conv_shape,
+                                            .forward = conv_forward,
+                                            .backward = conv_backward,
+                                            .macs = conv_macs,
+                                            .reads = PITH_READS_IN(0) | PITH_READS_IN(1) };
 
 pith_tensor *pith_depthwise_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg)
 {

@@ -39,7 +39,8 @@ static bool fused_shape(pith_infer *q)
     pithp_conv g;
     pith_infer conv = *q; /* the convolution's own operands are the first two */
     conv.n_in = 2;
-    if (!pithp_conv_geometry(&conv, &a->conv, &g) || !pithp_bn_check(q, GAMMA, g.k, &a->bn)) return false;
+    if (!pithp_conv_geometry(&conv, &a->conv, &g) || !pithp_bn_check(q, GAMMA, g.k, &a->bn))
+        return false;
     q->out = PITH_SHAPE(g.n, g.p, g.q, g.k);
     q->out_dtype = PITH_F32;
     if (q->in[RES].ndim >= 0 && !pithp_shape_eq(q->in[RES], q->out))
@@ -63,7 +64,8 @@ static void fused_forward(const pith_call *k)
     pithp_conv_fwd f = { .g = g, .x = k->in[X].data, .w = k->in[W].data, .scratch = k->scratch };
 
     if (!batch_stats(k)) {
-        for (int64_t i = 0; i < g.k; i++) v.mean[i] = running_mean[i];
+        for (int64_t i = 0; i < g.k; i++)
+            v.mean[i] = running_mean[i];
         pithp_bn_coef(&v, running_var, k->in[GAMMA].data, k->in[BETA].data, a->bn.eps, g.k);
     }
     if (k->train) {
@@ -89,7 +91,8 @@ static void fused_forward(const pith_call *k)
 
 static void residual_grad(const pith_call *k, const pithp_env *e, int64_t n)
 {
-    if (k->in[RES].grad == NULL) return; /* shared with dL/dout, or not wanted */
+    if (k->in[RES].grad == NULL)
+        return; /* shared with dL/dout, or not wanted */
     if (k->in[RES].grad_add)
         pithp_run_axpy(e, 1, k->out.grad, n, k->in[RES].grad);
     else
@@ -106,19 +109,37 @@ static void fused_backward(const pith_call *k)
     const pith_real *y = saved_y(k, g.k), *dz = k->out.grad;
 
     pithp_bn_reduce(e, dz, y, v.scale, v.shift, v.mean, a->act, rows, g.k, v.s1, v.s2, k->scratch);
-    for (int i = W; i <= BETA; i++) pithp_clear_grad(&k->in[i]);
+    for (int i = W; i <= BETA; i++)
+        pithp_clear_grad(&k->in[i]);
     pithp_bn_back_coef(&v, batch_stats(k), rows, g.k, k->in[GAMMA].grad, k->in[BETA].grad);
-    pithp_conv_bwd b = { .g = g, .x = k->in[X].data, .w = k->in[W].data,
-                         .src = { .dz = dz, .y = y, .scale = v.scale, .shift = v.shift, .a = v.a, .b = v.b, .d = v.d,
+    pithp_conv_bwd b = { .g = g,
+                         .x = k->in[X].data,
+                         .w = k->in[W].data,
+                         .src = { .dz = dz,
+                                  .y = y,
+                                  .scale = v.scale,
+                                  .shift = v.shift,
+                                  .a = v.a,
+                                  .b = v.b,
+                                  .d = v.d,
                                   .act = a->act },
-                         .dx = k->in[X].grad, .dx_add = k->in[X].grad_add, .dw = k->in[W].grad,
+                         .dx = k->in[X].grad,
+                         .dx_add = k->in[X].grad_add,
+                         .dw = k->in[W].grad,
                          .scratch = k->scratch };
-    if (b.dx != NULL || b.dw != NULL) pithp_conv_backward(e, &b);
+    if (b.dx != NULL || b.dw != NULL)
+        pithp_conv_backward(e, &b);
     residual_grad(k, e, rows * g.k);
 }
 
-const pith_op pithp_op_conv_bn_act = {
-    .name = "conv_bn_act", .min_in = 6, .max_in = N_IN, .attr_size = sizeof(attr_t), .shape = fused_shape,
-    .forward = fused_forward, .backward = fused_backward, .reads = PITH_READS_IN(X) | PITH_READS_IN(W),
-    .no_grad = 1u << RUN_MEAN | 1u << RUN_VAR, .state = 1u << RUN_MEAN | 1u << RUN_VAR, .grad_alias = RES + 1
-};
+const pith_op pithp_op_conv_bn_act = { .name = "conv_bn_act",
+                                       .min_in = 6,
+                                       .max_in = N_IN,
+                                       .attr_size = sizeof(attr_t),
+                                       .shape = fused_shape,
+                                       .forward = fused_forward,
+                                       .backward = fused_backward,
+                                       .reads = PITH_READS_IN(X) | PITH_READS_IN(W),
+                                       .no_grad = 1u << RUN_MEAN | 1u << RUN_VAR,
+                                       .state = 1u << RUN_MEAN | 1u << RUN_VAR,
+                                       .grad_alias = RES + 1 };

@@ -7,8 +7,15 @@
 pithp_bn_vec pithp_bn_vectors(void *memory, int64_t c)
 {
     pith_real *p = memory;
-    return (pithp_bn_vec){ .mean = p, .invstd = p + c, .scale = p + 2 * c, .shift = p + 3 * c, .s1 = p + 4 * c,
-                           .s2 = p + 5 * c, .a = p + 6 * c, .b = p + 7 * c, .d = p + 8 * c };
+    return (pithp_bn_vec){ .mean = p,
+                           .invstd = p + c,
+                           .scale = p + 2 * c,
+                           .shift = p + 3 * c,
+                           .s1 = p + 4 * c,
+                           .s2 = p + 5 * c,
+                           .a = p + 6 * c,
+                           .b = p + 7 * c,
+                           .d = p + 8 * c };
 }
 
 void pithp_bn_coef(const pithp_bn_vec *v, const pith_real *var, const pith_real *gamma, const pith_real *beta,
@@ -22,8 +29,8 @@ void pithp_bn_coef(const pithp_bn_vec *v, const pith_real *var, const pith_real 
     }
 }
 
-void pithp_bn_running(const pithp_bn_attr *a, const pith_real *mean, const pith_real *var, int64_t rows, int64_t c,
-                      pith_real *running_mean, pith_real *running_var)
+void pithp_bn_running(const pithp_bn_attr *a, const pith_real *mean, const pith_real *var, int64_t rows,
+                      int64_t c, pith_real *running_mean, pith_real *running_var)
 {
     double m = a->momentum, unbias = rows > 1 ? (double)rows / (double)(rows - 1) : 1;
     for (int64_t i = 0; i < c; i++) {
@@ -40,8 +47,10 @@ void pithp_bn_back_coef(const pithp_bn_vec *v, bool batch, int64_t rows, int64_t
     for (int64_t i = 0; i < c; i++) {
         double invstd = (double)v->invstd[i], s1 = (double)v->s1[i], s2 = (double)v->s2[i];
         double scale = (double)v->scale[i], m = (double)rows;
-        if (dgamma != NULL) dgamma[i] += (pith_real)(s2 * invstd);
-        if (dbeta != NULL) dbeta[i] += (pith_real)s1;
+        if (dgamma != NULL)
+            dgamma[i] += (pith_real)(s2 * invstd);
+        if (dbeta != NULL)
+            dbeta[i] += (pith_real)s1;
         double b = batch ? -scale * invstd * invstd * s2 / m : 0;
         v->a[i] = v->scale[i];
         v->b[i] = (pith_real)b;
@@ -57,7 +66,9 @@ bool pithp_bn_check(pith_infer *q, int first, int64_t c, const pithp_bn_attr *a)
         if (s.ndim != 1 || s.d[0] != c || q->in_dtype[first + i] != PITH_F32)
             return pith_op_fail(q, "the %s must be float32 [%lld]", what[i], (long long)c);
     }
-    if (!(a->momentum >= 0 && a->momentum <= 1)) return pith_op_fail(q, "momentum %g must lie in 0..1", a->momentum);
-    if (!(a->eps > 0 && a->eps < 1)) return pith_op_fail(q, "eps %g must lie between 0 and 1", a->eps);
+    if (!(a->momentum >= 0 && a->momentum <= 1))
+        return pith_op_fail(q, "momentum %g must lie in 0..1", a->momentum);
+    if (!(a->eps > 0 && a->eps < 1))
+        return pith_op_fail(q, "eps %g must lie between 0 and 1", a->eps);
     return true;
 }

@@ -22,8 +22,8 @@ pithp_bn_vec pithp_bn_vectors(void *memory, int64_t c);
 void pithp_bn_coef(const pithp_bn_vec *v, const pith_real *var, const pith_real *gamma, const pith_real *beta,
                    double eps, int64_t c);
 /* running = (1-momentum)*running + momentum*batch, the variance unbiased. */
-void pithp_bn_running(const pithp_bn_attr *a, const pith_real *mean, const pith_real *var, int64_t rows, int64_t c,
-                      pith_real *running_mean, pith_real *running_var);
+void pithp_bn_running(const pithp_bn_attr *a, const pith_real *mean, const pith_real *var, int64_t rows,
+                      int64_t c, pith_real *running_mean, pith_real *running_var);
 /* From s1, s2 (see pithp_bn_reduce): dgamma, dbeta += (NULL: not wanted), and a, b, d with dx = a*u + b*x + d.
    batch: the statistics were the batch's, so they too depend on x. */
 void pithp_bn_back_coef(const pithp_bn_vec *v, bool batch, int64_t rows, int64_t c, pith_real *dgamma,

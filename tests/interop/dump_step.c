@@ -11,7 +11,8 @@ static int put(const char *dir, const char *name, const void *p, size_t bytes)
     char path[1024];
     snprintf(path, sizeof path, "%s/%s", dir, name);
     FILE *f = fopen(path, "wb");
-    if (f == NULL) return 1;
+    if (f == NULL)
+        return 1;
     int bad = fwrite(p, 1, bytes, f) != bytes;
     return fclose(f) != 0 || bad;
 }
@@ -20,8 +21,10 @@ static int put(const char *dir, const char *name, const void *p, size_t bytes)
 static void fill(pith_real *x, int64_t count, int32_t *labels, int n)
 {
     uint32_t s = 12345;
-    for (int64_t i = 0; i < count; i++) x[i] = (pith_real)((int)((s = s * 1664525u + 1013904223u) >> 24) - 128) / 128;
-    for (int i = 0; i < n; i++) labels[i] = (int32_t)((s = s * 1664525u + 1013904223u) >> 31);
+    for (int64_t i = 0; i < count; i++)
+        x[i] = (pith_real)((int)((s = s * 1664525u + 1013904223u) >> 24) - 128) / 128;
+    for (int i = 0; i < n; i++)
+        labels[i] = (int32_t)((s = s * 1664525u + 1013904223u) >> 31);
 }
 
 static int dump(pith_model *m, int n, const char *dir)
@@ -33,21 +36,28 @@ static int dump(pith_model *m, int n, const char *dir)
     pith_tensor *loss = pith_cross_entropy(logits, label, (pith_cross_entropy_cfg){ .smoothing = 0.1 });
     pith_plan *train = pith_plan_new(&loss, 1, (pith_plan_cfg){ .batch = n, .train = true });
     pith_plan *infer = pith_plan_new(&logits, 1, (pith_plan_cfg){ .batch = n });
-    if (train == NULL || infer == NULL) return 1;
+    if (train == NULL || infer == NULL)
+        return 1;
     snprintf(path, sizeof path, "%s/model.pith", dir);
-    if (pith_model_save(m, path, false) != PITH_OK) return 1;
+    if (pith_model_save(m, path, false) != PITH_OK)
+        return 1;
 
     int64_t count = pith_size(pith_model_input(m)) * n, out = pith_size(logits) * n;
-    pith_real *x = pith_plan_input(train, pith_model_input(m)), *x2 = pith_plan_input(infer, pith_model_input(m));
+    pith_real *x = pith_plan_input(train, pith_model_input(m)),
+              *x2 = pith_plan_input(infer, pith_model_input(m));
     int32_t *labels = pith_plan_input(train, label);
     fill(x, count, labels, n);
-    for (int64_t i = 0; i < count; i++) x2[i] = x[i];
-    bad |= put(dir, "x.f32", x, (size_t)count * sizeof *x) | put(dir, "labels.i32", labels, (size_t)n * sizeof *labels);
-    if (pith_plan_forward(infer, n, 0) != PITH_OK || pith_plan_forward(train, n, 0) != PITH_OK) return 1;
+    for (int64_t i = 0; i < count; i++)
+        x2[i] = x[i];
+    bad |= put(dir, "x.f32", x, (size_t)count * sizeof *x) |
+           put(dir, "labels.i32", labels, (size_t)n * sizeof *labels);
+    if (pith_plan_forward(infer, n, 0) != PITH_OK || pith_plan_forward(train, n, 0) != PITH_OK)
+        return 1;
     bad |= put(dir, "eval.f32", pith_plan_value(infer, logits), (size_t)out * sizeof *x);
     bad |= put(dir, "logits.f32", pith_plan_value(train, logits), (size_t)out * sizeof *x);
     bad |= put(dir, "loss.f32", pith_plan_value(train, loss), sizeof *x);
-    if (pith_plan_backward(train) != PITH_OK) return 1;
+    if (pith_plan_backward(train) != PITH_OK)
+        return 1;
     for (int i = 0; pith_model_param(m, i) != NULL; i++) {
         const pith_tensor *p = pith_model_param(m, i);
         snprintf(path, sizeof path, "%s.grad.f32", pith_name(p));
@@ -63,9 +73,13 @@ int main(int argc, char **argv)
         return 2;
     }
     pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 7 });
-    pith_model *m = c ? pith_model_family(c, argv[1], (pith_family_cfg){ .image_size = atoi(argv[2]), .channels = 3 }) : NULL;
+    pith_model *m =
+        c ? pith_model_family(c, argv[1], (pith_family_cfg){ .image_size = atoi(argv[2]), .channels = 3 })
+          : NULL;
     int bad = m == NULL || dump(m, atoi(argv[3]), argv[4]);
-    if (bad) fprintf(stderr, "%s: %s\n", argv[4], c && pith_ctx_status(c) ? pith_error_text(c) : "cannot be written");
+    if (bad)
+        fprintf(stderr, "%s: %s\n", argv[4],
+                c && pith_ctx_status(c) ? pith_error_text(c) : "cannot be written");
     pith_ctx_free(c);
     return bad;
 }

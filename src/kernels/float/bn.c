@@ -11,7 +11,10 @@ typedef struct {
     bool flag;
 } bn_args;
 
-static int64_t tiles_most(int64_t rows, int64_t width) { return pithp_ceil_div(rows, pithp_tile_cap(width)) + 16; }
+static int64_t tiles_most(int64_t rows, int64_t width)
+{
+    return pithp_ceil_div(rows, pithp_tile_cap(width)) + 16;
+}
 
 size_t pithp_bn_scratch(int64_t rows, int64_t c) { return pithp_piece(tiles_most(rows, 2 * c) * 3 * c); }
 
@@ -26,10 +29,12 @@ static void stats_tile(void *arg, int64_t t, int thread)
     pithp_stats_add(x, rows, a->c, record, a->e->k);
 }
 
-void pithp_bn_stats(const pithp_env *e, const pith_real *x, int64_t rows, int64_t c, pith_real *mean, pith_real *var,
-                    void *scratch)
+void pithp_bn_stats(const pithp_env *e, const pith_real *x, int64_t rows, int64_t c, pith_real *mean,
+                    pith_real *var, void *scratch)
 {
-    bn_args a = { .e = e, .x = x, .part = scratch, .rows = rows, .tile = pithp_tile_rows(rows, 2 * c), .c = c };
+    bn_args a = {
+        .e = e, .x = x, .part = scratch, .rows = rows, .tile = pithp_tile_rows(rows, 2 * c), .c = c
+    };
     int64_t tiles = pithp_ceil_div(rows, a.tile);
     pithp_parallel(e->threads, tiles, stats_tile, &a);
     pithp_stats_merge(scratch, tiles, rows, a.tile, c, mean, var);
@@ -45,10 +50,20 @@ static void affine_tile(void *arg, int64_t t, int thread)
 }
 
 void pithp_affine_act(const pithp_env *e, const pith_real *x, const pith_real *scale, const pith_real *shift,
-                      const pith_real *res, bool res_first, pithp_act act, int64_t rows, int64_t c, pith_real *y)
+                      const pith_real *res, bool res_first, pithp_act act, int64_t rows, int64_t c,
+                      pith_real *y)
 {
-    bn_args a = { .e = e, .x = x, .scale = scale, .shift = shift, .res = res, .flag = res_first, .act = act,
-                  .rows = rows, .tile = pithp_tile_rows(rows, 2 * c), .c = c, .out = y };
+    bn_args a = { .e = e,
+                  .x = x,
+                  .scale = scale,
+                  .shift = shift,
+                  .res = res,
+                  .flag = res_first,
+                  .act = act,
+                  .rows = rows,
+                  .tile = pithp_tile_rows(rows, 2 * c),
+                  .c = c,
+                  .out = y };
     pithp_parallel(e->threads, pithp_ceil_div(rows, a.tile), affine_tile, &a);
 }
 
@@ -59,16 +74,25 @@ static void reduce_tile(void *arg, int64_t t, int thread)
     pith_real *s1 = a->part + t * 2 * a->c;
     (void)thread;
     memset(s1, 0, (size_t)(2 * a->c) * sizeof *s1);
-    a->e->k->bn_reduce(a->x + o, a->y + o, a->scale, a->shift, a->mean, a->act, pithp_i64min(a->tile, a->rows - r),
-                       a->c, s1, s1 + a->c);
+    a->e->k->bn_reduce(a->x + o, a->y + o, a->scale, a->shift, a->mean, a->act,
+                       pithp_i64min(a->tile, a->rows - r), a->c, s1, s1 + a->c);
 }
 
 void pithp_bn_reduce(const pithp_env *e, const pith_real *dz, const pith_real *y, const pith_real *scale,
                      const pith_real *shift, const pith_real *mean, pithp_act act, int64_t rows, int64_t c,
                      pith_real *s1, pith_real *s2, void *scratch)
 {
-    bn_args a = { .e = e, .x = dz, .y = y, .scale = scale, .shift = shift, .mean = mean, .act = act, .rows = rows,
-                  .tile = pithp_tile_rows(rows, 2 * c), .c = c, .part = scratch };
+    bn_args a = { .e = e,
+                  .x = dz,
+                  .y = y,
+                  .scale = scale,
+                  .shift = shift,
+                  .mean = mean,
+                  .act = act,
+                  .rows = rows,
+                  .tile = pithp_tile_rows(rows, 2 * c),
+                  .c = c,
+                  .part = scratch };
     int64_t tiles = pithp_ceil_div(rows, a.tile);
     pithp_parallel(e->threads, tiles, reduce_tile, &a);
     for (int64_t j = 0; j < c; j++) {
@@ -92,10 +116,22 @@ static void dy_tile(void *arg, int64_t t, int thread)
 }
 
 void pithp_bn_dy(const pithp_env *e, const pith_real *dz, const pith_real *y, const pith_real *scale,
-                 const pith_real *shift, const pith_real *a, const pith_real *b, const pith_real *d, pithp_act act,
-                 int64_t rows, int64_t c, pith_real *dy, bool add)
+                 const pith_real *shift, const pith_real *a, const pith_real *b, const pith_real *d,
+                 pithp_act act, int64_t rows, int64_t c, pith_real *dy, bool add)
 {
-    bn_args p = { .e = e, .x = dz, .y = y, .scale = scale, .shift = shift, .a = a, .b = b, .d = d, .act = act,
-                  .rows = rows, .tile = pithp_tile_rows(rows, 2 * c), .c = c, .out = dy, .flag = add };
+    bn_args p = { .e = e,
+                  .x = dz,
+                  .y = y,
+                  .scale = scale,
+                  .shift = shift,
+                  .a = a,
+                  .b = b,
+                  .d = d,
+                  .act = act,
+                  .rows = rows,
+                  .tile = pithp_tile_rows(rows, 2 * c),
+                  .c = c,
+                  .out = dy,
+                  .flag = add };
     pithp_parallel(e->threads, pithp_ceil_div(rows, p.tile), dy_tile, &p);
 }

@@ -7,7 +7,8 @@ typedef struct {
     const pithp_env *e;
     const pithp_conv_fwd *a;
     int64_t rows, tile, sub, taps; /* taps: R*S*C/groups */
-    int64_t records, packed, col_size; /* reals of scratch: statistics, weights of one group, windows a thread */
+    int64_t records, packed,
+        col_size; /* reals of scratch: statistics, weights of one group, windows a thread */
     pith_real *record, *w, *col;
     bool pointwise;
 } fwd;
@@ -29,13 +30,14 @@ static fwd fwd_layout(const pithp_conv *g)
 
 size_t pithp_conv_fwd_scratch(const pithp_conv *g, int threads)
 {
-    if (pithp_is_depthwise(g)) return pithp_dw_fwd_scratch(g, threads);
+    if (pithp_is_depthwise(g))
+        return pithp_dw_fwd_scratch(g, threads);
     fwd f = fwd_layout(g);
     return (size_t)(f.records + g->groups * f.packed + threads * f.col_size) * sizeof(pith_real);
 }
 
-void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t rows, pith_real *y, pith_real *record,
-                         bool first)
+void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t rows, pith_real *y,
+                         pith_real *record, bool first)
 {
     const pithp_kern *k = e->k;
     int64_t c = a->g.k;
@@ -45,7 +47,8 @@ void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t ro
         bias = NULL;
     }
     if (a->mean) {
-        if (first) pithp_stats_begin(y, rows, c, record, k);
+        if (first)
+            pithp_stats_begin(y, rows, c, record, k);
         pithp_stats_add(y, rows, c, record, k);
     }
     if (a->scale || bias || a->act != PITHP_ACT_NONE)
@@ -54,10 +57,11 @@ void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t ro
 
 bool pithp_conv_loads(const pithp_conv *g) { return pithp_is_depthwise(g) || pithp_is_pointwise(g); }
 
-const pith_real *pithp_x_rows(const pithp_env *e, const pithp_x_src *src, const pith_real *x, int64_t first, int64_t rows,
-                              int64_t c, pith_real *buf)
+const pith_real *pithp_x_rows(const pithp_env *e, const pithp_x_src *src, const pith_real *x, int64_t first,
+                              int64_t rows, int64_t c, pith_real *buf)
 {
-    if (!src->scale) return x + first * c;
+    if (!src->scale)
+        return x + first * c;
     e->k->affine_act(x + first * c, src->scale, src->shift, NULL, false, src->act, rows, c, buf);
     return buf;
 }
@@ -107,5 +111,6 @@ void pithp_conv_forward(const pithp_env *e, const pithp_conv_fwd *a)
     f.col = f.w + g->groups * f.packed;
     pithp_parallel(e->threads, g->groups, pack_tile, &f);
     pithp_parallel(e->threads, tiles, fwd_tile, &f);
-    if (a->mean) pithp_stats_merge(f.record, tiles, f.rows, f.tile, g->k, a->mean, a->var);
+    if (a->mean)
+        pithp_stats_merge(f.record, tiles, f.rows, f.tile, g->k, a->mean, a->var);
 }

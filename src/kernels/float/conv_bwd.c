@@ -9,8 +9,9 @@ typedef struct {
     const pithp_env *e;
     const pithp_conv_bwd *a;
     int64_t rows, unit, sub, units, slots, taps, dw_size, db_size, red_size;
-    pith_real *dw, *db, *red, *w, *own;     /* slots' sums, packed weights, per-thread buffers */
-    int64_t packed, dy_size, col_size, one; /* reals: a group's weights; a thread's dy, col and dcol, all three */
+    pith_real *dw, *db, *red, *w, *own; /* slots' sums, packed weights, per-thread buffers */
+    int64_t packed, dy_size, col_size,
+        one; /* reals: a group's weights; a thread's dy, col and dcol, all three */
     bool pointwise;
 } bwd;
 
@@ -18,7 +19,8 @@ static int64_t pieces(int64_t reals) { return (int64_t)(pithp_piece(reals) / siz
 
 static bwd bwd_layout(const pithp_conv *g, bool dx)
 {
-    bwd b = { .rows = g->n * g->p * g->q, .taps = g->r * g->s * (g->c / g->groups),
+    bwd b = { .rows = g->n * g->p * g->q,
+              .taps = g->r * g->s * (g->c / g->groups),
               .pointwise = pithp_is_pointwise(g) };
     int64_t pq = g->p * g->q, cap = pithp_tile_cap(b.taps + g->k);
     b.unit = pithp_tile_rows(b.rows, b.taps + g->k);
@@ -39,32 +41,37 @@ static bwd bwd_layout(const pithp_conv *g, bool dx)
 
 size_t pithp_conv_bwd_scratch(const pithp_conv *g, int threads)
 {
-    if (pithp_is_depthwise(g)) return pithp_dw_bwd_scratch(g, threads);
+    if (pithp_is_depthwise(g))
+        return pithp_dw_bwd_scratch(g, threads);
     bwd a = bwd_layout(g, true), b = bwd_layout(g, false);
     int64_t slots = pithp_i64min(PITHP_SLOTS, pithp_i64max(g->n, pithp_ceil_div(a.rows, 48)));
-    int64_t reals = slots * (a.dw_size + a.db_size + a.red_size) + g->groups * a.packed + threads * pithp_i64max(a.one, b.one);
+    int64_t reals = slots * (a.dw_size + a.db_size + a.red_size) + g->groups * a.packed +
+                    threads * pithp_i64max(a.one, b.one);
     return (size_t)reals * sizeof(pith_real);
 }
 
-const pith_real *pithp_dy_rows(const pithp_env *e, const pithp_dy_src *src, int64_t first, int64_t rows, int64_t k,
-                               pith_real *buf)
+const pith_real *pithp_dy_rows(const pithp_env *e, const pithp_dy_src *src, int64_t first, int64_t rows,
+                               int64_t k, pith_real *buf)
 {
-    if (src->dy) return src->dy + first * k;
-    e->k->bn_dy(src->dz + first * k, src->y + first * k, src->scale, src->shift, src->a, src->b, src->d, src->act,
-                rows, k, buf, false);
+    if (src->dy)
+        return src->dy + first * k;
+    e->k->bn_dy(src->dz + first * k, src->y + first * k, src->scale, src->shift, src->a, src->b, src->d,
+                src->act, rows, k, buf, false);
     return buf;
 }
 
 static void bwd_rows(const bwd *b, int64_t slot, int64_t first, int64_t rows, pith_real *buf)
 {
-    pith_real *dw = b->dw + slot * b->dw_size, *db = b->db + slot * b->db_size, *red = b->red + slot * b->red_size;
+    pith_real *dw = b->dw + slot * b->dw_size, *db = b->db + slot * b->db_size,
+              *red = b->red + slot * b->red_size;
     const pithp_conv_bwd *a = b->a;
     const pithp_conv *g = &a->g;
     const pithp_kern *k = b->e->k;
     int64_t kg = g->k / g->groups;
     pith_real *col = buf + b->dy_size, *dcol = col + b->col_size;
     const pith_real *dy = pithp_dy_rows(b->e, &a->src, first, rows, g->k, buf);
-    if (a->dbias) k->col_sum(dy, rows, g->k, db);
+    if (a->dbias)
+        k->col_sum(dy, rows, g->k, db);
     for (int64_t i = 0; i < g->groups; i++) {
         const pith_real *x = col, *dyg = dy + i * kg, *w = b->w + i * b->packed;
         if (a->dx && b->pointwise)
@@ -73,7 +80,8 @@ static void bwd_rows(const bwd *b, int64_t slot, int64_t first, int64_t rows, pi
             k->gemm(rows, b->taps, kg, dyg, g->k, 1, w, 0, false, dcol, b->taps);
             pithp_col2im(g, dcol, i, first, rows, a->dx);
         }
-        if (!a->dw) continue;
+        if (!a->dw)
+            continue;
         if (b->pointwise)
             x = pithp_x_rows(b->e, &a->load, a->x, first, rows, g->c, col);
         else
@@ -90,7 +98,8 @@ static void bwd_slot(void *arg, int64_t slot, int thread)
     const bwd *b = arg;
     const pithp_conv *g = &b->a->g;
     pith_real *buf = b->own + thread * b->one;
-    int64_t from = slot * b->units / b->slots, to = (slot + 1) * b->units / b->slots, sample = g->h * g->w * g->c;
+    int64_t from = slot * b->units / b->slots, to = (slot + 1) * b->units / b->slots,
+            sample = g->h * g->w * g->c;
     memset(b->dw + slot * b->dw_size, 0, (size_t)b->dw_size * sizeof *buf);
     memset(b->db + slot * b->db_size, 0, (size_t)b->db_size * sizeof *buf);
     memset(b->red + slot * b->red_size, 0, (size_t)b->red_size * sizeof *buf);
@@ -127,12 +136,15 @@ void pithp_conv_backward(const pithp_env *e, const pithp_conv_bwd *a)
     b.red = b.db + b.slots * b.db_size;
     b.w = b.red + b.slots * b.red_size;
     b.own = b.w + g->groups * b.packed;
-    if (a->dx) pithp_parallel(e->threads, g->groups, pack_tile, &b);
+    if (a->dx)
+        pithp_parallel(e->threads, g->groups, pack_tile, &b);
     pithp_parallel(e->threads, b.slots, bwd_slot, &b);
-    if (a->dw) pithp_slots_add(e, b.dw, b.slots, b.dw_size, g->k * b.taps, a->dw, true);
+    if (a->dw)
+        pithp_slots_add(e, b.dw, b.slots, b.dw_size, g->k * b.taps, a->dw, true);
     if (a->load_s1) {
         pithp_slots_add(e, b.red, b.slots, b.red_size, g->c, a->load_s1, false);
         pithp_slots_add(e, b.red + b.red_size / 2, b.slots, b.red_size, g->c, a->load_s2, false);
     }
-    if (a->dbias) pithp_slots_add(e, b.db, b.slots, b.db_size, g->k, a->dbias, true);
+    if (a->dbias)
+        pithp_slots_add(e, b.db, b.slots, b.db_size, g->k, a->dbias, true);
 }

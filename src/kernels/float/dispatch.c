@@ -18,10 +18,12 @@ extern const pithp_kern pithp_kern_avx512;
 const pithp_kern *pithp_kern_get(pithp_isa isa)
 {
 #ifdef PITHP_HAVE_AVX512
-    if (isa == PITHP_ISA_AVX512) return &pithp_kern_avx512;
+    if (isa == PITHP_ISA_AVX512)
+        return &pithp_kern_avx512;
 #endif
 #ifdef PITHP_HAVE_AVX2
-    if (isa >= PITHP_ISA_AVX2) return &pithp_kern_avx2; /* also for a wider one that was not built */
+    if (isa >= PITHP_ISA_AVX2)
+        return &pithp_kern_avx2; /* also for a wider one that was not built */
 #endif
     (void)isa;
     return &pithp_kern_base;

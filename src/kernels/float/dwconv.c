@@ -26,11 +26,12 @@ static int64_t seen_most(const pithp_conv *g, int64_t rows)
 }
 
 /* Sample n's input for output rows p0..p1, transformed into buf if asked for; then *g is the band alone. */
-static const pith_real *band_of(const pithp_env *e, const pithp_x_src *src, const pith_real *x, int64_t n, int64_t p0,
-                                int64_t p1, pith_real *buf, pithp_conv *g)
+static const pith_real *band_of(const pithp_env *e, const pithp_x_src *src, const pith_real *x, int64_t n,
+                                int64_t p0, int64_t p1, pith_real *buf, pithp_conv *g)
 {
     int64_t i0, i1;
-    if (!src->scale) return x + n * g->h * g->w * g->c;
+    if (!src->scale)
+        return x + n * g->h * g->w * g->c;
     seen(g, p0, p1, &i0, &i1);
     pithp_x_rows(e, src, x, (n * g->h + i0) * g->w, (i1 - i0) * g->w, g->c, buf);
     g->h = i1 - i0;
@@ -69,8 +70,10 @@ static void fwd_tile(void *arg, int64_t t, int thread)
                                      f->x + thread * f->x_size, &band);
         while (i < end) {
             int64_t first = i, stop = pithp_i64min(i + sub, end);
-            for (; i < stop; i++) f->e->k->dw_row(&band, x, f->a->w, i - n * g->p, f->a->y + i * rc);
-            pithp_conv_epilogue(f->e, f->a, (stop - first) * g->q, f->a->y + first * rc, record, first == from);
+            for (; i < stop; i++)
+                f->e->k->dw_row(&band, x, f->a->w, i - n * g->p, f->a->y + i * rc);
+            pithp_conv_epilogue(f->e, f->a, (stop - first) * g->q, f->a->y + first * rc, record,
+                                first == from);
         }
     }
 }
@@ -85,7 +88,8 @@ void pithp_dw_forward(const pithp_env *e, const pithp_conv_fwd *a)
     f.part = a->scratch;
     f.x = f.part + pieces(f.most * 3 * g->c);
     pithp_parallel(e->threads, tiles, fwd_tile, &f);
-    if (a->mean) pithp_stats_merge(f.part, tiles, f.rows * g->q, f.tile * g->q, g->c, a->mean, a->var);
+    if (a->mean)
+        pithp_stats_merge(f.part, tiles, f.rows * g->q, f.tile * g->q, g->c, a->mean, a->var);
 }
 
 /* ---- Backward: a unit is a band of one sample: output rows for dw, and the input rows near them for dx --------- */
@@ -99,11 +103,13 @@ typedef struct {
 static bwd bwd_layout(const pithp_conv *g)
 {
     bwd b = { 0 };
-    int64_t reach = (g->r - 1) * g->dil_h / g->stride_h + 2; /* rows of dy beyond a band that its dx may need */
+    int64_t reach =
+        (g->r - 1) * g->dil_h / g->stride_h + 2; /* rows of dy beyond a band that its dx may need */
     int64_t width = g->q * g->c + g->stride_h * g->w * g->c;
     int64_t fit = 2 * PITHP_TILE_BYTES / (int64_t)sizeof(float) / pithp_i64max(width, 1);
     b.bands = pithp_ceil_div(g->p, pithp_i64max(1, fit > 3 * reach ? fit - 2 * reach : reach));
-    if (fit >= g->p) b.bands = 1;
+    if (fit >= g->p)
+        b.bands = 1;
     b.band = pithp_ceil_div(g->p, b.bands);
     b.bands = pithp_ceil_div(g->p, b.band);
     b.units = g->n * b.bands;
@@ -118,21 +124,25 @@ static bwd bwd_layout(const pithp_conv *g)
 size_t pithp_dw_bwd_scratch(const pithp_conv *g, int threads)
 {
     bwd b = bwd_layout(g);
-    return (size_t)(b.slots * (b.dw_size + 3 * b.db_size) + threads * (b.dy_size + b.x_size)) * sizeof(pith_real);
+    return (size_t)(b.slots * (b.dw_size + 3 * b.db_size) + threads * (b.dy_size + b.x_size)) *
+           sizeof(pith_real);
 }
 
 /* The first input row of band i: about the middle of the rows that its first output row sees. */
 static int64_t first_input(const pithp_conv *g, const bwd *b, int64_t i)
 {
-    if (i <= 0) return 0;
-    if (i >= b->bands) return g->h;
+    if (i <= 0)
+        return 0;
+    if (i >= b->bands)
+        return g->h;
     int64_t row = i * b->band * g->stride_h - g->pt + (g->r - 1) * g->dil_h / 2;
     return pithp_i64max(0, pithp_i64min(row, g->h));
 }
 
 static void bwd_band(const bwd *b, int64_t slot, int64_t n, int64_t i, pith_real *buf)
 {
-    pith_real *dw = b->dw + slot * b->dw_size, *db = b->db + slot * b->db_size, *red = b->red + slot * 2 * b->db_size;
+    pith_real *dw = b->dw + slot * b->dw_size, *db = b->db + slot * b->db_size,
+              *red = b->red + slot * 2 * b->db_size;
     const pithp_conv_bwd *a = b->a;
     const pithp_conv *g = &a->g;
     const pithp_kern *k = b->e->k;
@@ -147,15 +157,17 @@ static void bwd_band(const bwd *b, int64_t slot, int64_t n, int64_t i, pith_real
     if (a->dw) {
         pithp_conv own = *g;
         const pith_real *x = band_of(b->e, &a->load, a->x, n, p0, p1, buf + b->dy_size, &own);
-        for (int64_t p = p0; p < p1; p++) k->dw_row_dw(&own, x, dy + (p - lo) * rc, p, dw);
+        for (int64_t p = p0; p < p1; p++)
+            k->dw_row_dw(&own, x, dy + (p - lo) * rc, p, dw);
     }
-    if (a->dbias) k->col_sum(dy + (p0 - lo) * rc, (p1 - p0) * g->q, g->c, db);
+    if (a->dbias)
+        k->col_sum(dy + (p0 - lo) * rc, (p1 - p0) * g->q, g->c, db);
     for (int64_t r = i0; r < i1 && a->dx; r++) {
         int64_t at = (n * g->h + r) * g->w * g->c;
         k->dw_row_dx(g, dy, lo, hi, a->w, r, a->dx + at, a->dx_add);
         if (a->load_s1)
-            k->bn_reduce(a->dx + at, a->x + at, a->load.scale, a->load.shift, a->load_mean, a->load.act, g->w, g->c,
-                         red, red + b->db_size);
+            k->bn_reduce(a->dx + at, a->x + at, a->load.scale, a->load.shift, a->load_mean, a->load.act, g->w,
+                         g->c, red, red + b->db_size);
     }
 }
 
@@ -180,8 +192,10 @@ void pithp_dw_backward(const pithp_env *e, const pithp_conv_bwd *a)
     b.red = b.db + b.slots * b.db_size;
     b.dy = b.red + b.slots * 2 * b.db_size;
     pithp_parallel(e->threads, b.slots, bwd_slot, &b);
-    if (a->dw) pithp_slots_add(e, b.dw, b.slots, b.dw_size, g->r * g->s * g->c, a->dw, true);
-    if (a->dbias) pithp_slots_add(e, b.db, b.slots, b.db_size, g->c, a->dbias, true);
+    if (a->dw)
+        pithp_slots_add(e, b.dw, b.slots, b.dw_size, g->r * g->s * g->c, a->dw, true);
+    if (a->dbias)
+        pithp_slots_add(e, b.db, b.slots, b.db_size, g->c, a->dbias, true);
     if (a->load_s1) {
         pithp_slots_add(e, b.red, b.slots, 2 * b.db_size, g->c, a->load_s1, false);
         pithp_slots_add(e, b.red + b.db_size, b.slots, 2 * b.db_size, g->c, a->load_s2, false);

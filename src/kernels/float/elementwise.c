@@ -28,8 +28,8 @@ static void unary_tile(void *arg, int64_t t, int thread)
     a->e->k->unary((pithp_unary)a->f, a->a + i, m, a->p0, a->p1, a->out + i);
 }
 
-void pithp_run_unary(const pithp_env *e, pithp_unary f, const pith_real *x, int64_t n, pith_real p0, pith_real p1,
-                     pith_real *y)
+void pithp_run_unary(const pithp_env *e, pithp_unary f, const pith_real *x, int64_t n, pith_real p0,
+                     pith_real p1, pith_real *y)
 {
     elem_args a = { .e = e, .f = (int)f, .a = x, .out = y, .n = n, .block = BLOCK, .p0 = p0, .p1 = p1 };
     run(&a, unary_tile);
@@ -40,14 +40,24 @@ static void unary_grad_tile(void *arg, int64_t t, int thread)
     const elem_args *a = arg;
     int64_t i = t * a->block, m = pithp_i64min(a->block, a->n - i);
     (void)thread;
-    a->e->k->unary_grad((pithp_unary)a->f, a->a + i, a->b + i, a->dy + i, m, a->p0, a->p1, a->out + i, a->add);
+    a->e->k->unary_grad((pithp_unary)a->f, a->a + i, a->b + i, a->dy + i, m, a->p0, a->p1, a->out + i,
+                        a->add);
 }
 
 void pithp_run_unary_grad(const pithp_env *e, pithp_unary f, const pith_real *x, const pith_real *y,
                           const pith_real *dy, int64_t n, pith_real p0, pith_real p1, pith_real *dx, bool add)
 {
-    elem_args a = { .e = e, .f = (int)f, .a = x, .b = y, .dy = dy, .out = dx, .n = n, .block = BLOCK, .p0 = p0,
-                    .p1 = p1, .add = add };
+    elem_args a = { .e = e,
+                    .f = (int)f,
+                    .a = x,
+                    .b = y,
+                    .dy = dy,
+                    .out = dx,
+                    .n = n,
+                    .block = BLOCK,
+                    .p0 = p0,
+                    .p1 = p1,
+                    .add = add };
     run(&a, unary_grad_tile);
 }
 
@@ -56,13 +66,16 @@ static void binary_tile(void *arg, int64_t t, int thread)
     const elem_args *a = arg;
     int64_t i = t * a->block, m = pithp_i64min(a->block, a->n - i);
     (void)thread;
-    a->e->k->binary((pithp_binary)a->f, a->a + (a->sa ? i : 0), a->sa, a->b + (a->sb ? i : 0), a->sb, m, a->out + i);
+    a->e->k->binary((pithp_binary)a->f, a->a + (a->sa ? i : 0), a->sa, a->b + (a->sb ? i : 0), a->sb, m,
+                    a->out + i);
 }
 
-void pithp_run_binary(const pithp_env *e, pithp_binary f, const pith_real *x, int sa, const pith_real *b, int sb,
-                      int64_t n, pith_real *y)
+void pithp_run_binary(const pithp_env *e, pithp_binary f, const pith_real *x, int sa, const pith_real *b,
+                      int sb, int64_t n, pith_real *y)
 {
-    elem_args a = { .e = e, .f = (int)f, .a = x, .b = b, .sa = sa, .sb = sb, .out = y, .n = n, .block = BLOCK };
+    elem_args a = {
+        .e = e, .f = (int)f, .a = x, .b = b, .sa = sa, .sb = sb, .out = y, .n = n, .block = BLOCK
+    };
     run(&a, binary_tile);
 }
 
@@ -88,16 +101,21 @@ static void sum_tile(void *arg, int64_t t, int thread)
     int64_t i = t * a->block, end = pithp_i64min(i + a->block, a->n);
     double s = 0;
     (void)thread;
-    for (; i < end; i += 4096) s += (double)a->e->k->sum(a->a + i, pithp_i64min(4096, end - i));
+    for (; i < end; i += 4096)
+        s += (double)a->e->k->sum(a->a + i, pithp_i64min(4096, end - i));
     a->part[t] = s;
 }
 
 double pithp_run_sum(const pithp_env *e, const pith_real *x, int64_t n)
 {
     double part[SUMS] = { 0 }, s = 0;
-    elem_args a = { .e = e, .a = x, .part = part, .n = n,
+    elem_args a = { .e = e,
+                    .a = x,
+                    .part = part,
+                    .n = n,
                     .block = pithp_i64max(BLOCK, pithp_ceil_div(pithp_ceil_div(n, SUMS), 4096) * 4096) };
     run(&a, sum_tile);
-    for (int64_t t = 0; t < pithp_ceil_div(n, a.block); t++) s += part[t];
+    for (int64_t t = 0; t < pithp_ceil_div(n, a.block); t++)
+        s += part[t];
     return s;
 }

@@ -5,9 +5,11 @@
 static void product(const pithp_env *e, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const pith_real *a,
                     int64_t lda, const pith_real *b, int64_t ldb, pith_real beta, pith_real *c, int64_t ldc)
 {
-    if (m <= 0 || n <= 0) return;
+    if (m <= 0 || n <= 0)
+        return;
     if (k <= 0) {
-        for (int64_t i = 0; i < m && beta == 0; i++) memset(c + i * ldc, 0, (size_t)n * sizeof *c);
+        for (int64_t i = 0; i < m && beta == 0; i++)
+            memset(c + i * ldc, 0, (size_t)n * sizeof *c);
         return;
     }
     e->blas->gemm(ta, tb, m, n, k, PITHP_R(1.0), a, lda, b, ldb, beta, c, ldc, e->blas);
@@ -26,11 +28,13 @@ typedef struct {
 /* Few outputs and a long sum (gradients of weights): cut the sum. */
 static int64_t slots_of(int64_t m, int64_t n, int64_t k)
 {
-    if (m * n > FEW || k < 512) return 1;
+    if (m * n > FEW || k < 512)
+        return 1;
     return pithp_i64min(PITHP_SLOTS, k / 128);
 }
 
-size_t pithp_gemm_scratch(int64_t m, int64_t n, int64_t k) /* grows with each of them, whichever the batch is */
+size_t pithp_gemm_scratch(int64_t m, int64_t n,
+                          int64_t k) /* grows with each of them, whichever the batch is */
 {
     return k < 512 ? 0 : pithp_piece(pithp_i64min(PITHP_SLOTS, k / 128) * pithp_i64min(m * n, FEW));
 }
@@ -46,8 +50,8 @@ static void block_tile(void *arg, int64_t t, int thread)
     int64_t i = t / g->across * g->tm, j = t % g->across * g->tn;
     (void)thread;
     product(g->e, g->ta, g->tb, pithp_i64min(g->tm, g->m - i), pithp_i64min(g->tn, g->n - j), g->k,
-                    at(g->a, g->ta, i, 0, g->m, g->k), g->ta ? g->m : g->k, at(g->b, g->tb, 0, j, g->k, g->n),
-                    g->tb ? g->k : g->n, g->beta, g->c + i * g->n + j, g->n);
+            at(g->a, g->ta, i, 0, g->m, g->k), g->ta ? g->m : g->k, at(g->b, g->tb, 0, j, g->k, g->n),
+            g->tb ? g->k : g->n, g->beta, g->c + i * g->n + j, g->n);
 }
 
 static void slot_tile(void *arg, int64_t t, int thread)
@@ -55,15 +59,24 @@ static void slot_tile(void *arg, int64_t t, int thread)
     const gemm_args *g = arg;
     int64_t l = t * g->tk;
     (void)thread;
-    product(g->e, g->ta, g->tb, g->m, g->n, pithp_i64min(g->tk, g->k - l),
-                    at(g->a, g->ta, 0, l, g->m, g->k), g->ta ? g->m : g->k, at(g->b, g->tb, l, 0, g->k, g->n),
-                    g->tb ? g->k : g->n, 0, g->part + t * g->m * g->n, g->n);
+    product(g->e, g->ta, g->tb, g->m, g->n, pithp_i64min(g->tk, g->k - l), at(g->a, g->ta, 0, l, g->m, g->k),
+            g->ta ? g->m : g->k, at(g->b, g->tb, l, 0, g->k, g->n), g->tb ? g->k : g->n, 0,
+            g->part + t * g->m * g->n, g->n);
 }
 
 void pithp_run_gemm(const pithp_env *e, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const pith_real *a,
                     const pith_real *b, pith_real beta, pith_real *c, void *scratch)
 {
-    gemm_args g = { .e = e, .ta = ta, .tb = tb, .m = m, .n = n, .k = k, .a = a, .b = b, .beta = beta, .c = c,
+    gemm_args g = { .e = e,
+                    .ta = ta,
+                    .tb = tb,
+                    .m = m,
+                    .n = n,
+                    .k = k,
+                    .a = a,
+                    .b = b,
+                    .beta = beta,
+                    .c = c,
                     .part = scratch };
     int64_t slots = slots_of(m, n, k);
     if (slots > 1) {

@@ -18,11 +18,13 @@ static walk walk_at(const pithp_conv *g, int64_t at)
 static void walk_on(const pithp_conv *g, walk *w)
 {
     w->left += g->stride_w;
-    if (++w->q < g->q) return;
+    if (++w->q < g->q)
+        return;
     w->q = 0;
     w->left = -g->pl;
     w->top += g->stride_h;
-    if (++w->p < g->p) return;
+    if (++w->p < g->p)
+        return;
     w->p = 0;
     w->top = -g->pt;
     w->n++;
@@ -33,7 +35,8 @@ static void inside(const pithp_conv *g, int64_t left, int64_t *s0, int64_t *s1)
 {
     *s0 = 0;
     *s1 = g->s;
-    if (left >= 0 && left + (g->s - 1) * g->dil_w < g->w) return;
+    if (left >= 0 && left + (g->s - 1) * g->dil_w < g->w)
+        return;
     *s0 = left >= 0 ? 0 : pithp_i64min(g->s, pithp_ceil_div(-left, g->dil_w));
     *s1 = left >= g->w ? *s0 : pithp_i64max(*s0, pithp_i64min(g->s, pithp_ceil_div(g->w - left, g->dil_w)));
 }
@@ -49,28 +52,33 @@ static void copy(pith_real *to, const pith_real *from, int64_t n)
         memcpy(to, from, 4 * sizeof *to);
         memcpy(to + n - 4, from + n - 4, 4 * sizeof *to);
     } else {
-        for (int64_t i = 0; i < n; i++) to[i] = from[i];
+        for (int64_t i = 0; i < n; i++)
+            to[i] = from[i];
     }
 }
 
 static void zero(pith_real *to, int64_t n)
 {
-    if (n > 0) memset(to, 0, (size_t)n * sizeof *to);
+    if (n > 0)
+        memset(to, 0, (size_t)n * sizeof *to);
 }
 
 /* One tap row of one pixel: its taps s0..s1 lie inside the input. */
-static void line_of(const pithp_conv *g, const pith_real *from, int64_t cg, int64_t s0, int64_t s1, pith_real *col)
+static void line_of(const pithp_conv *g, const pith_real *from, int64_t cg, int64_t s0, int64_t s1,
+                    pith_real *col)
 {
     zero(col, s0 * cg);
     if (g->dil_w == 1 && cg == g->c)
         copy(col + s0 * cg, from + s0 * cg, (s1 - s0) * cg);
     else
-        for (int64_t s = s0; s < s1; s++) copy(col + s * cg, from + s * g->dil_w * g->c, cg);
+        for (int64_t s = s0; s < s1; s++)
+            copy(col + s * cg, from + s * g->dil_w * g->c, cg);
     zero(col + s1 * cg, (g->s - s1) * cg);
 }
 
 /* One tap row of `count` pixels side by side, all taps inside: `gap` reals from window to window, `step` in col. */
-static void lines_inside(const pith_real *from, int64_t gap, int64_t count, int64_t n, pith_real *col, int64_t step)
+static void lines_inside(const pith_real *from, int64_t gap, int64_t count, int64_t n, pith_real *col,
+                         int64_t step)
 {
     if (n >= 8 && n <= 16)
         for (int64_t i = 0; i < count; i++, from += gap, col += step) {
@@ -78,11 +86,13 @@ static void lines_inside(const pith_real *from, int64_t gap, int64_t count, int6
             memcpy(col + n - 8, from + n - 8, 8 * sizeof *col);
         }
     else
-        for (int64_t i = 0; i < count; i++, from += gap, col += step) copy(col, from, n);
+        for (int64_t i = 0; i < count; i++, from += gap, col += step)
+            copy(col, from, n);
 }
 
 /* `count` pixels of one output row, beginning where w stands. */
-static void run_of(const pithp_conv *g, const pith_real *x, const walk *w, int64_t count, int64_t group, pith_real *col)
+static void run_of(const pithp_conv *g, const pith_real *x, const walk *w, int64_t count, int64_t group,
+                   pith_real *col)
 {
     int64_t cg = g->c / g->groups, line = g->s * cg, step = g->r * line, lo = 0, hi = 0, s0, s1;
     if (g->dil_w == 1 && cg == g->c) { /* pixels lo..hi see no border */
@@ -98,7 +108,8 @@ static void run_of(const pithp_conv *g, const pith_real *x, const walk *w, int64
             if (row < 0 || row >= g->h || s0 >= s1) {
                 zero(col + i * step, line);
             } else if (i == lo && lo < hi) {
-                lines_inside(from + i * g->stride_w * g->c, g->stride_w * g->c, hi - lo, line, col + i * step, step);
+                lines_inside(from + i * g->stride_w * g->c, g->stride_w * g->c, hi - lo, line, col + i * step,
+                             step);
                 i = hi - 1;
             } else {
                 line_of(g, from + i * g->stride_w * g->c, cg, s0, s1, col + i * step);
@@ -107,7 +118,8 @@ static void run_of(const pithp_conv *g, const pith_real *x, const walk *w, int64
     }
 }
 
-void pithp_im2col(const pithp_conv *g, const pith_real *x, int64_t group, int64_t first, int64_t rows, pith_real *col)
+void pithp_im2col(const pithp_conv *g, const pith_real *x, int64_t group, int64_t first, int64_t rows,
+                  pith_real *col)
 {
     int64_t taps = g->r * g->s * (g->c / g->groups);
     while (rows > 0) {
@@ -129,10 +141,12 @@ void pithp_col2im(const pithp_conv *g, const pith_real *col, int64_t group, int6
         inside(g, w.left, &s0, &s1);
         for (int64_t r = 0; r < g->r; r++, col += line) {
             int64_t row = w.top + r * g->dil_h;
-            if (row < 0 || row >= g->h) continue;
+            if (row < 0 || row >= g->h)
+                continue;
             pith_real *to = dx + ((w.n * g->h + row) * g->w + w.left) * g->c + group * cg;
             for (int64_t s = s0; s < s1; s++)
-                for (int64_t c = 0; c < cg; c++) to[s * g->dil_w * g->c + c] += col[s * cg + c];
+                for (int64_t c = 0; c < cg; c++)
+                    to[s * g->dil_w * g->c + c] += col[s * cg + c];
         }
     }
 }

@@ -4,10 +4,7 @@
 
 /* Rows are taken in chunks that stay in the first-level cache; within a chunk a vector of channels runs down the
    rows with its sums in registers. Wide rows need shorter chunks to be worth it and to keep memory streams few. */
-static ALWAYS int64_t chunk_of(int64_t c)
-{
-    return c >= 16 * LANES ? 4 : c >= 4 * LANES ? 8 : 32;
-}
+static ALWAYS int64_t chunk_of(int64_t c) { return c >= 16 * LANES ? 4 : c >= 4 * LANES ? 8 : 32; }
 
 static ALWAYS void sum_vec(const pith_real *x, int64_t rows, int64_t c, pith_real *sum, int n)
 {
@@ -17,7 +14,8 @@ static ALWAYS void sum_vec(const pith_real *x, int64_t rows, int64_t c, pith_rea
         a += vload_m(x + i * c, n);
         b += vload_m(x + (i + 1) * c, n);
     }
-    if (i < rows) a += vload_m(x + i * c, n);
+    if (i < rows)
+        a += vload_m(x + i * c, n);
     vstore_m(sum, a + b, n);
 }
 
@@ -32,7 +30,8 @@ void KERN(col_sum)(const pith_real *x, int64_t rows, int64_t c, pith_real *sum)
     }
 }
 
-static ALWAYS void sq_vec(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *sq, int n)
+static ALWAYS void sq_vec(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *sq,
+                          int n)
 {
     vec a = vload_m(sq, n), b = vzero(), m = vload_m(centre, n);
     int64_t i = 0;
@@ -59,8 +58,8 @@ void KERN(col_sq)(const pith_real *x, const pith_real *centre, int64_t rows, int
     }
 }
 
-static ALWAYS void moments_vec(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *s1,
-                               pith_real *s2, int n)
+static ALWAYS void moments_vec(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c,
+                               pith_real *s1, pith_real *s2, int n)
 {
     vec a = vload_m(s1, n), p = vload_m(s2, n), b = vzero(), q = vzero(), m = vload_m(centre, n);
     int64_t i = 0;
@@ -93,8 +92,8 @@ void KERN(col_moments)(const pith_real *x, const pith_real *centre, int64_t rows
 }
 
 /* What a switch on the activation calls with a constant, so that each gets loops of its own. */
-#define BY_ACT(act, CALL)                                  \
-    switch (act) {                                         \
+#define BY_ACT(act, CALL)                                   \
+    switch (act) {                                          \
     case PITHP_ACT_RELU: CALL(PITHP_ACT_RELU); break;       \
     case PITHP_ACT_RELU6: CALL(PITHP_ACT_RELU6); break;     \
     case PITHP_ACT_SILU: CALL(PITHP_ACT_SILU); break;       \
@@ -113,30 +112,34 @@ static ALWAYS void affine_vec(const affine_args *p, int64_t at, int64_t j, bool 
     vec s = p->scale ? vload_m(p->scale + j, n) : vset1(PITHP_R(1.0));
     vec t = p->shift ? vload_m(p->shift + j, n) : vzero();
     vec v = vfma(vload_m(p->x + at, n), s, t);
-    if (res && p->res_first) v += vload_m(p->res + at, n);
+    if (res && p->res_first)
+        v += vload_m(p->res + at, n);
     v = vact(v, act);
-    if (res && !p->res_first) v += vload_m(p->res + at, n);
+    if (res && !p->res_first)
+        v += vload_m(p->res + at, n);
     vstore_m(p->y + at, v, n);
 }
 
 static ALWAYS void affine_rows(affine_args p, bool res, pithp_act act, int64_t rows, int64_t c)
 {
     if (c == LANES) { /* one vector a row: its scale and shift stay in registers */
-        for (int64_t i = 0; i < rows; i++) affine_vec(&p, i * c, 0, res, act, LANES);
+        for (int64_t i = 0; i < rows; i++)
+            affine_vec(&p, i * c, 0, res, act, LANES);
         return;
     }
     for (int64_t i = 0; i < rows; i++) {
-#define BODY(n) affine_vec(&p, i * c + j, j, res, act, n);
+#define BODY(n) affine_vec(&p, i *c + j, j, res, act, n);
         VEC_FOR(j, c, BODY);
 #undef BODY
     }
 }
 
-void KERN(affine_act)(const pith_real *x, const pith_real *scale, const pith_real *shift, const pith_real *res,
-                      bool res_first, pithp_act act, int64_t rows, int64_t c, pith_real *y)
+void KERN(affine_act)(const pith_real *x, const pith_real *scale, const pith_real *shift,
+                      const pith_real *res, bool res_first, pithp_act act, int64_t rows, int64_t c,
+                      pith_real *y)
 {
     affine_args p = { x, scale, shift, res, y, res_first };
-#define PLAIN(a) affine_rows(p, false, a, rows, c)
+#define PLAIN(a)    affine_rows(p, false, a, rows, c)
 #define WITH_RES(a) affine_rows(p, true, a, rows, c)
     if (res) {
         BY_ACT(act, WITH_RES)
@@ -147,8 +150,8 @@ void KERN(affine_act)(const pith_real *x, const pith_real *scale, const pith_rea
 #undef WITH_RES
 }
 
-static ALWAYS void reduce_vec(const pith_real *dz, const pith_real *y, vec scale, vec shift, vec mean, pithp_act act,
-                              int64_t rows, int64_t c, pith_real *s1, pith_real *s2, int n)
+static ALWAYS void reduce_vec(const pith_real *dz, const pith_real *y, vec scale, vec shift, vec mean,
+                              pithp_act act, int64_t rows, int64_t c, pith_real *s1, pith_real *s2, int n)
 {
     vec a1 = vload_m(s1, n), a2 = vload_m(s2, n), b1 = vzero(), b2 = vzero();
     int64_t i = 0;
@@ -172,22 +175,23 @@ static ALWAYS void reduce_vec(const pith_real *dz, const pith_real *y, vec scale
 }
 
 static ALWAYS void reduce_rows(const pith_real *dz, const pith_real *y, const pith_real *scale,
-                               const pith_real *shift, const pith_real *mean, pithp_act act, int64_t rows, int64_t c,
-                               pith_real *s1, pith_real *s2)
+                               const pith_real *shift, const pith_real *mean, pithp_act act, int64_t rows,
+                               int64_t c, pith_real *s1, pith_real *s2)
 {
     int64_t step = chunk_of(c);
     for (int64_t i = 0; i < rows; i += step) {
         int64_t m = PITHP_MIN(step, rows - i), o = i * c;
-#define BODY(n)                                                                                             \
-    reduce_vec(dz + o + j, y + o + j, vload_m(scale + j, n), vload_m(shift + j, n), vload_m(mean + j, n), act, \
-               m, c, s1 + j, s2 + j, n);
+#define BODY(n)                                                                                           \
+    reduce_vec(dz + o + j, y + o + j, vload_m(scale + j, n), vload_m(shift + j, n), vload_m(mean + j, n), \
+               act, m, c, s1 + j, s2 + j, n);
         VEC_FOR(j, c, BODY);
 #undef BODY
     }
 }
 
 void KERN(bn_reduce)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
-                     const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1, pith_real *s2)
+                     const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1,
+                     pith_real *s2)
 {
 #define CALL(a) reduce_rows(dz, y, scale, shift, mean, a, rows, c, s1, s2)
     BY_ACT(act, CALL)
@@ -202,25 +206,27 @@ typedef struct {
 static ALWAYS void dy_vec(const dy_args *p, int64_t at, int64_t j, pithp_act act, bool add, int n)
 {
     vec y = vload_m(p->y + at, n), g = vload_m(p->dz + at, n);
-    vec u = act == PITHP_ACT_NONE ? g
-                                  : vact_grad(g, vfma(y, vload_m(p->scale + j, n), vload_m(p->shift + j, n)), act);
+    vec u = act == PITHP_ACT_NONE
+                ? g
+                : vact_grad(g, vfma(y, vload_m(p->scale + j, n), vload_m(p->shift + j, n)), act);
     vec v = vfma(vload_m(p->a + j, n), u, vfma(vload_m(p->b + j, n), y, vload_m(p->d + j, n)));
-    if (add) v += vload_m(p->dy + at, n);
+    if (add)
+        v += vload_m(p->dy + at, n);
     vstore_m(p->dy + at, v, n);
 }
 
 static ALWAYS void dy_rows(const dy_args *p, pithp_act act, bool add, int64_t rows, int64_t c)
 {
     for (int64_t i = 0; i < rows; i++) {
-#define BODY(n) dy_vec(p, i * c + j, j, act, add, n);
+#define BODY(n) dy_vec(p, i *c + j, j, act, add, n);
         VEC_FOR(j, c, BODY);
 #undef BODY
     }
 }
 
 void KERN(bn_dy)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
-                 const pith_real *a, const pith_real *b, const pith_real *d, pithp_act act, int64_t rows, int64_t c,
-                 pith_real *dy, bool add)
+                 const pith_real *a, const pith_real *b, const pith_real *d, pithp_act act, int64_t rows,
+                 int64_t c, pith_real *dy, bool add)
 {
     dy_args p = { dz, y, scale, shift, a, b, d, dy };
 #define SET(act_) dy_rows(&p, act_, false, rows, c)

@@ -23,20 +23,24 @@ static ALWAYS void pixels(const window *t, int64_t q, int64_t j, int S, int ST, 
 {
     vec acc[8];
     pith_real *out = t->out + q * t->c + j;
-    for (int i = 0; i < QB; i++) acc[i] = t->add ? vload_m(out + i * t->c, n) : vzero();
+    for (int i = 0; i < QB; i++)
+        acc[i] = t->add ? vload_m(out + i * t->c, n) : vzero();
     for (int64_t r = t->r0; r < t->r1; r++) {
         const pith_real *x = t->in + r * t->row + (q * ST - t->pad) * t->c + j, *w = t->w + r * t->wr + j;
         vec wv[5];
-        for (int s = 0; s < S; s++) wv[s] = vload_m(w + s * t->ws, n);
+        for (int s = 0; s < S; s++)
+            wv[s] = vload_m(w + s * t->ws, n);
 #pragma GCC unroll 24
         for (int k = 0; k < (QB - 1) * ST + S; k++) {
             vec v = vload_m(x + k * t->c, n);
 #pragma GCC unroll 8
             for (int i = 0; i < QB; i++)
-                if (k - i * ST >= 0 && k - i * ST < S) acc[i] = vfma(v, wv[k - i * ST], acc[i]);
+                if (k - i * ST >= 0 && k - i * ST < S)
+                    acc[i] = vfma(v, wv[k - i * ST], acc[i]);
         }
     }
-    for (int i = 0; i < QB; i++) vstore_m(out + i * t->c, acc[i], n);
+    for (int i = 0; i < QB; i++)
+        vstore_m(out + i * t->c, acc[i], n);
 }
 
 /* All channels of QB pixels before the next pixels: so memory is read about in order. */
@@ -50,7 +54,8 @@ static ALWAYS void across(const window *t, int64_t q, int S, int ST, int QB)
 static ALWAYS void inner(const window *t, int64_t lo, int64_t hi, int S, int ST)
 {
     int64_t q = lo;
-    for (; q + 8 <= hi; q += 8) across(t, q, S, ST, 8);
+    for (; q + 8 <= hi; q += 8)
+        across(t, q, S, ST, 8);
     if (q + 4 <= hi) {
         across(t, q, S, ST, 4);
         q += 4;
@@ -59,7 +64,8 @@ static ALWAYS void inner(const window *t, int64_t lo, int64_t hi, int S, int ST)
         across(t, q, S, ST, 2);
         q += 2;
     }
-    if (q < hi) across(t, q, S, ST, 1);
+    if (q < hi)
+        across(t, q, S, ST, 1);
 }
 
 /* NV vectors of channels of one output pixel, taps s0 <= s < s1 of each row. */
@@ -67,7 +73,8 @@ static ALWAYS void pixel_vecs(const window *t, int64_t q, int64_t s0, int64_t s1
 {
     vec acc[4];
     pith_real *out = t->out + q * t->c + j;
-    for (int v = 0; v < NV; v++) acc[v] = t->add ? vload_m(out + v * LANES, n) : vzero();
+    for (int v = 0; v < NV; v++)
+        acc[v] = t->add ? vload_m(out + v * LANES, n) : vzero();
     for (int64_t r = t->r0; r < t->r1; r++)
         for (int64_t s = s0; s < s1; s++) {
             const pith_real *x = t->in + r * t->row + (q * t->stride - t->pad + s * t->dil) * t->c + j;
@@ -75,16 +82,21 @@ static ALWAYS void pixel_vecs(const window *t, int64_t q, int64_t s0, int64_t s1
             for (int v = 0; v < NV; v++)
                 acc[v] = vfma(vload_m(x + v * LANES, n), vload_m(w + v * LANES, n), acc[v]);
         }
-    for (int v = 0; v < NV; v++) vstore_m(out + v * LANES, acc[v], n);
+    for (int v = 0; v < NV; v++)
+        vstore_m(out + v * LANES, acc[v], n);
 }
 
 static void pixel(const window *t, int64_t q)
 {
     int64_t left = q * t->stride - t->pad, j = 0;
-    int64_t s0 = clamp(ceil_div(-left, t->dil), 0, t->s), s1 = clamp(ceil_div(t->width - left, t->dil), s0, t->s);
-    for (; j + 4 * LANES <= t->c; j += 4 * LANES) pixel_vecs(t, q, s0, s1, j, 4, LANES);
-    for (; j + LANES <= t->c; j += LANES) pixel_vecs(t, q, s0, s1, j, 1, LANES);
-    if (j < t->c) pixel_vecs(t, q, s0, s1, j, 1, (int)(t->c - j));
+    int64_t s0 = clamp(ceil_div(-left, t->dil), 0, t->s),
+            s1 = clamp(ceil_div(t->width - left, t->dil), s0, t->s);
+    for (; j + 4 * LANES <= t->c; j += 4 * LANES)
+        pixel_vecs(t, q, s0, s1, j, 4, LANES);
+    for (; j + LANES <= t->c; j += LANES)
+        pixel_vecs(t, q, s0, s1, j, 1, LANES);
+    if (j < t->c)
+        pixel_vecs(t, q, s0, s1, j, 1, (int)(t->c - j));
 }
 
 static void slide(const window *t)
@@ -93,9 +105,12 @@ static void slide(const window *t)
     /* outputs whose taps all lie inside the row */
     int64_t lo = fast ? clamp(ceil_div(t->pad, t->stride), 0, t->q) : t->q;
     int64_t hi = fast ? clamp(floor_div(t->width - t->s + t->pad, t->stride) + 1, lo, t->q) : t->q;
-    for (int64_t q = 0; q < lo; q++) pixel(t, q);
-    for (int64_t q = hi; q < t->q; q++) pixel(t, q);
-    if (lo >= hi) return;
+    for (int64_t q = 0; q < lo; q++)
+        pixel(t, q);
+    for (int64_t q = hi; q < t->q; q++)
+        pixel(t, q);
+    if (lo >= hi)
+        return;
     if (t->s == 3 && t->stride == 1)
         inner(t, lo, hi, 3, 1);
     else if (t->s == 3)
@@ -109,10 +124,23 @@ static void slide(const window *t)
 void KERN(dw_row)(const pithp_conv *g, const pith_real *x, const pith_real *w, int64_t orow, pith_real *y)
 {
     int64_t top = orow * g->stride_h - g->pt, rc = g->w * g->c;
-    int64_t r0 = clamp(ceil_div(-top, g->dil_h), 0, g->r), r1 = clamp(ceil_div(g->h - top, g->dil_h), r0, g->r);
-    window t = { .in = x + top * rc, .row = g->dil_h * rc, .width = g->w, .c = g->c, .r0 = r0, .r1 = r1, .w = w,
-                 .wr = g->s * g->c, .ws = g->c, .s = g->s, .stride = g->stride_w, .dil = g->dil_w, .pad = g->pl,
-                 .q = g->q, .out = y };
+    int64_t r0 = clamp(ceil_div(-top, g->dil_h), 0, g->r),
+            r1 = clamp(ceil_div(g->h - top, g->dil_h), r0, g->r);
+    window t = { .in = x + top * rc,
+                 .row = g->dil_h * rc,
+                 .width = g->w,
+                 .c = g->c,
+                 .r0 = r0,
+                 .r1 = r1,
+                 .w = w,
+                 .wr = g->s * g->c,
+                 .ws = g->c,
+                 .s = g->s,
+                 .stride = g->stride_w,
+                 .dil = g->dil_w,
+                 .pad = g->pl,
+                 .q = g->q,
+                 .out = y };
     slide(&t);
 }
 
@@ -122,34 +150,54 @@ static void dx_slide(const pithp_conv *g, const pith_real *dy, int64_t p0, int64
                      int64_t irow, pith_real *dx, bool add)
 {
     int64_t rc = g->q * g->c, top = irow + g->pt - g->dil_h * (g->r - 1);
-    int64_t r0 = clamp(ceil_div(p0 - top, g->dil_h), 0, g->r), r1 = clamp(ceil_div(p1 - top, g->dil_h), r0, g->r);
-    window t = { .in = dy + (top - p0) * rc, .row = g->dil_h * rc, .width = g->q, .c = g->c, .r0 = r0, .r1 = r1,
-                 .w = w + (g->r * g->s - 1) * g->c, .wr = -g->s * g->c, .ws = -g->c, .s = g->s, .stride = 1,
-                 .dil = 1, .pad = g->s - 1 - g->pl, .q = g->w, .out = dx, .add = add };
+    int64_t r0 = clamp(ceil_div(p0 - top, g->dil_h), 0, g->r),
+            r1 = clamp(ceil_div(p1 - top, g->dil_h), r0, g->r);
+    window t = { .in = dy + (top - p0) * rc,
+                 .row = g->dil_h * rc,
+                 .width = g->q,
+                 .c = g->c,
+                 .r0 = r0,
+                 .r1 = r1,
+                 .w = w + (g->r * g->s - 1) * g->c,
+                 .wr = -g->s * g->c,
+                 .ws = -g->c,
+                 .s = g->s,
+                 .stride = 1,
+                 .dil = 1,
+                 .pad = g->s - 1 - g->pl,
+                 .q = g->w,
+                 .out = dx,
+                 .add = add };
     slide(&t);
 }
 
 #define TAPS 32
 
 /* dx[0..C) (+)= sum over the taps of dy[at] * w[wt] */
-static ALWAYS void taps_vecs(const pith_real *dy, const int64_t *at, const pith_real *w, const int64_t *wt, int taps,
-                             pith_real *dx, bool add, int64_t j, int NV, int n)
+static ALWAYS void taps_vecs(const pith_real *dy, const int64_t *at, const pith_real *w, const int64_t *wt,
+                             int taps, pith_real *dx, bool add, int64_t j, int NV, int n)
 {
     vec acc[4];
-    for (int v = 0; v < NV; v++) acc[v] = add ? vload_m(dx + j + v * LANES, n) : vzero();
+    for (int v = 0; v < NV; v++)
+        acc[v] = add ? vload_m(dx + j + v * LANES, n) : vzero();
     for (int i = 0; i < taps; i++)
         for (int v = 0; v < NV; v++)
-            acc[v] = vfma(vload_m(dy + at[i] + j + v * LANES, n), vload_m(w + wt[i] + j + v * LANES, n), acc[v]);
-    for (int v = 0; v < NV; v++) vstore_m(dx + j + v * LANES, acc[v], n);
+            acc[v] =
+                vfma(vload_m(dy + at[i] + j + v * LANES, n), vload_m(w + wt[i] + j + v * LANES, n), acc[v]);
+    for (int v = 0; v < NV; v++)
+        vstore_m(dx + j + v * LANES, acc[v], n);
 }
 
 static void taps_sum(const pith_real *dy, const int64_t *at, const pith_real *w, const int64_t *wt, int taps,
                      int64_t c, pith_real *dx, bool add)
 {
     int64_t j = 0;
-    for (; j + 4 * LANES <= c; j += 4 * LANES) taps_vecs(dy, at, w, wt, taps, dx, add, j, 4, LANES);
-    for (; j + LANES <= c; j += LANES) taps_vecs(dy, at, w, wt, taps, dx, add, j, 1, LANES);
-    if (j < c) taps_vecs(dy, at, w, wt, taps, dx, add, j, 1, (int)(c - j));
+    for (; j + 4 * LANES <= c; j += 4 * LANES)
+        taps_vecs(dy, at, w, wt, taps, dx, add, j, 4, LANES);
+    for (; j + LANES <= c; j += LANES)
+        taps_vecs(dy, at, w, wt, taps, dx, add, j, 1, LANES);
+    if (j < c)
+        taps_vecs(dy, at, w, wt, taps, dx, add, j, 1, (int)(c - j));
 }
 
 static void dx_pixel(const pithp_conv *g, const pith_real *dy, int64_t p0, int64_t p1, const pith_real *w,
@@ -159,12 +207,16 @@ static void dx_pixel(const pithp_conv *g, const pith_real *dy, int64_t p0, int64
     int taps = 0;
     for (int64_t r = 0; r < g->r; r++) {
         int64_t i = irow + g->pt - r * g->dil_h, p = i / g->stride_h;
-        if (i < 0) break;
-        if (p * g->stride_h != i || p < p0 || p >= p1) continue;
+        if (i < 0)
+            break;
+        if (p * g->stride_h != i || p < p0 || p >= p1)
+            continue;
         for (int64_t s = 0; s < g->s; s++) {
             int64_t k = icol + g->pl - s * g->dil_w, q = g->stride_w == 2 ? k >> 1 : k / g->stride_w;
-            if (k < 0) break;
-            if (q * g->stride_w != k || q >= g->q) continue;
+            if (k < 0)
+                break;
+            if (q * g->stride_w != k || q >= g->q)
+                continue;
             if (taps == TAPS) {
                 taps_sum(dy, at, w, wt, taps, g->c, dx, add);
                 taps = 0;
@@ -184,5 +236,6 @@ void KERN(dw_row_dx)(const pithp_conv *g, const pith_real *dy, int64_t p0, int64
         dx_slide(g, dy, p0, p1, w, irow, dx, add);
         return;
     }
-    for (int64_t j = 0; j < g->w; j++) dx_pixel(g, dy, p0, p1, w, irow, j, dx + j * g->c, add);
+    for (int64_t j = 0; j < g->w; j++)
+        dx_pixel(g, dy, p0, p1, w, irow, j, dx + j * g->c, add);
 }

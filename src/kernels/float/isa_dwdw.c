@@ -19,13 +19,15 @@ typedef struct {
 } strip;
 
 /* RB tap rows at once, S taps, stride ST; one vector of channels of the output pixels from..to. */
-static ALWAYS void strip_vec(const strip *t, int64_t from, int64_t to, int64_t j, int RB, int S, int ST, int n)
+static ALWAYS void strip_vec(const strip *t, int64_t from, int64_t to, int64_t j, int RB, int S, int ST,
+                             int n)
 {
     vec acc[25];
     const pith_real *x0 = t->x + j, *dy = t->dy + j;
     pith_real *dw = t->dw + j;
     const int64_t lo = PITHP_MAX(from, t->lo), hi = PITHP_MIN(to, t->hi);
-    for (int i = 0; i < RB * S; i++) acc[i] = vload_m(dw + i * t->c, n);
+    for (int i = 0; i < RB * S; i++)
+        acc[i] = vload_m(dw + i * t->c, n);
     for (int64_t q = from; q < to; q++) {
         for (; q >= lo && q < hi; q++) { /* all taps inside */
             const pith_real *x = x0 + (q * ST - t->pad) * t->c;
@@ -36,18 +38,21 @@ static ALWAYS void strip_vec(const strip *t, int64_t from, int64_t to, int64_t j
                 for (int s = 0; s < S; s++)
                     acc[r * S + s] = vfma(vload_m(x + r * t->row + s * t->c, n), g, acc[r * S + s]);
         }
-        if (q >= to) break;
+        if (q >= to)
+            break;
         vec g = vload_m(dy + q * t->c, n);
 #pragma GCC unroll 5
         for (int s = 0; s < S; s++) {
             int64_t col = q * ST - t->pad + s;
-            if (col < 0 || col >= t->width) continue;
+            if (col < 0 || col >= t->width)
+                continue;
 #pragma GCC unroll 5
             for (int r = 0; r < RB; r++)
                 acc[r * S + s] = vfma(vload_m(x0 + r * t->row + col * t->c, n), g, acc[r * S + s]);
         }
     }
-    for (int i = 0; i < RB * S; i++) vstore_m(dw + i * t->c, acc[i], n);
+    for (int i = 0; i < RB * S; i++)
+        vstore_m(dw + i * t->c, acc[i], n);
 }
 
 /* All channels of some pixels before the next pixels: so memory is read about in order. */
@@ -86,14 +91,15 @@ static ALWAYS void strips(strip t, int64_t rows, int RB, int S, int ST)
 }
 
 /* Any size, stride and dilation. */
-static void any(const pithp_conv *g, const pith_real *x, const pith_real *dy, int64_t top, int64_t r0, int64_t r1,
-                pith_real *dw)
+static void any(const pithp_conv *g, const pith_real *x, const pith_real *dy, int64_t top, int64_t r0,
+                int64_t r1, pith_real *dw)
 {
     for (int64_t q = 0; q < g->q; q++)
         for (int64_t r = r0; r < r1; r++)
             for (int64_t s = 0; s < g->s; s++) {
                 int64_t col = q * g->stride_w - g->pl + s * g->dil_w;
-                if (col < 0 || col >= g->w) continue;
+                if (col < 0 || col >= g->w)
+                    continue;
                 const pith_real *xp = x + ((top + r * g->dil_h) * g->w + col) * g->c, *dp = dy + q * g->c;
                 pith_real *wp = dw + (r * g->s + s) * g->c;
 #define BODY(n) vstore_m(wp + j, vfma(vload_m(xp + j, n), vload_m(dp + j, n), vload_m(wp + j, n)), n);
@@ -102,17 +108,25 @@ static void any(const pithp_conv *g, const pith_real *x, const pith_real *dy, in
             }
 }
 
-void KERN(dw_row_dw)(const pithp_conv *g, const pith_real *x, const pith_real *dy, int64_t orow, pith_real *dw)
+void KERN(dw_row_dw)(const pithp_conv *g, const pith_real *x, const pith_real *dy, int64_t orow,
+                     pith_real *dw)
 {
     int64_t top = orow * g->stride_h - g->pt, rc = g->w * g->c;
-    int64_t r0 = clamp(ceil_div(-top, g->dil_h), 0, g->r), r1 = clamp(ceil_div(g->h - top, g->dil_h), r0, g->r);
+    int64_t r0 = clamp(ceil_div(-top, g->dil_h), 0, g->r),
+            r1 = clamp(ceil_div(g->h - top, g->dil_h), r0, g->r);
     bool fast = (g->s == 3 || g->s == 5) && (g->stride_w == 1 || g->stride_w == 2) && g->dil_w == 1;
     if (!fast) {
         any(g, x, dy, top, r0, r1, dw);
         return;
     }
-    strip t = { .x = x + (top + r0 * g->dil_h) * rc, .row = g->dil_h * rc, .dy = dy, .dw = dw + r0 * g->s * g->c,
-                .width = g->w, .c = g->c, .pad = g->pl, .q = g->q };
+    strip t = { .x = x + (top + r0 * g->dil_h) * rc,
+                .row = g->dil_h * rc,
+                .dy = dy,
+                .dw = dw + r0 * g->s * g->c,
+                .width = g->w,
+                .c = g->c,
+                .pad = g->pl,
+                .q = g->q };
     if (g->s == 3 && g->stride_w == 1)
         strips(t, r1 - r0, 3, 3, 1);
     else if (g->s == 3)

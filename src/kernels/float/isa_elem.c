@@ -39,8 +39,8 @@ static ALWAYS vec unary_grad_vec(pithp_unary f, vec x, vec y, vec dy, vec p0, ve
     }
 }
 
-#define BY_UNARY(f, CALL)                              \
-    switch (f) {                                       \
+#define BY_UNARY(f, CALL)                               \
+    switch (f) {                                        \
     case PITHP_U_RELU: CALL(PITHP_U_RELU); break;       \
     case PITHP_U_RELU6: CALL(PITHP_U_RELU6); break;     \
     case PITHP_U_SILU: CALL(PITHP_U_SILU); break;       \
@@ -73,8 +73,8 @@ static ALWAYS void unary_grad_loop(pithp_unary f, const pith_real *x, const pith
                                    int64_t n, vec p0, vec p1, pith_real *dx, bool add)
 {
 #define GRAD(m) unary_grad_vec(f, vload_m(x + j, m), vload_m(y + j, m), vload_m(dy + j, m), p0, p1)
-#define SET(m) vstore_m(dx + j, GRAD(m), m);
-#define ADD(m) vstore_m(dx + j, vload_m(dx + j, m) + GRAD(m), m);
+#define SET(m)  vstore_m(dx + j, GRAD(m), m);
+#define ADD(m)  vstore_m(dx + j, vload_m(dx + j, m) + GRAD(m), m);
     if (add)
         VEC_FOR(j, n, ADD);
     else
@@ -102,15 +102,16 @@ static ALWAYS vec binary_vec(pithp_binary f, vec a, vec b)
     }
 }
 
-static ALWAYS void binary_loop(pithp_binary f, const pith_real *a, int sa, const pith_real *b, int sb, int64_t n,
-                               pith_real *y)
+static ALWAYS void binary_loop(pithp_binary f, const pith_real *a, int sa, const pith_real *b, int sb,
+                               int64_t n, pith_real *y)
 {
-    if (n <= 0) return;
+    if (n <= 0)
+        return;
     const vec va = vset1(a[0]), vb = vset1(b[0]);
-#define BOTH(m) vstore_m(y + j, binary_vec(f, vload_m(a + j, m), vload_m(b + j, m)), m);
+#define BOTH(m)  vstore_m(y + j, binary_vec(f, vload_m(a + j, m), vload_m(b + j, m)), m);
 #define ONE_B(m) vstore_m(y + j, binary_vec(f, vload_m(a + j, m), vb), m);
 #define ONE_A(m) vstore_m(y + j, binary_vec(f, va, vload_m(b + j, m)), m);
-#define NONE(m) vstore_m(y + j, binary_vec(f, va, vb), m);
+#define NONE(m)  vstore_m(y + j, binary_vec(f, va, vb), m);
     if (sa && sb)
         VEC_FOR(j, n, BOTH);
     else if (sa)
@@ -125,7 +126,8 @@ static ALWAYS void binary_loop(pithp_binary f, const pith_real *a, int sa, const
 #undef NONE
 }
 
-void KERN(binary)(pithp_binary f, const pith_real *a, int sa, const pith_real *b, int sb, int64_t n, pith_real *y)
+void KERN(binary)(pithp_binary f, const pith_real *a, int sa, const pith_real *b, int sb, int64_t n,
+                  pith_real *y)
 {
     switch (f) {
     case PITHP_B_ADD: binary_loop(PITHP_B_ADD, a, sa, b, sb, n, y); break;
@@ -148,9 +150,12 @@ pith_real KERN(sum)(const pith_real *x, int64_t n)
     vec a[4] = { { 0 }, { 0 }, { 0 }, { 0 } };
     int64_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES)
-        for (int j = 0; j < 4; j++) a[j] += vload(x + i + j * LANES);
-    for (; i + LANES <= n; i += LANES) a[0] += vload(x + i);
-    if (i < n) a[1] += vload_n(x + i, (int)(n - i));
+        for (int j = 0; j < 4; j++)
+            a[j] += vload(x + i + j * LANES);
+    for (; i + LANES <= n; i += LANES)
+        a[0] += vload(x + i);
+    if (i < n)
+        a[1] += vload_n(x + i, (int)(n - i));
     return vsum((a[0] + a[1]) + (a[2] + a[3]));
 }
 
@@ -159,8 +164,11 @@ pith_real KERN(dot)(const pith_real *x, const pith_real *y, int64_t n)
     vec a[4] = { { 0 }, { 0 }, { 0 }, { 0 } };
     int64_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES)
-        for (int j = 0; j < 4; j++) a[j] = vfma(vload(x + i + j * LANES), vload(y + i + j * LANES), a[j]);
-    for (; i + LANES <= n; i += LANES) a[0] = vfma(vload(x + i), vload(y + i), a[0]);
-    if (i < n) a[1] = vfma(vload_n(x + i, (int)(n - i)), vload_n(y + i, (int)(n - i)), a[1]);
+        for (int j = 0; j < 4; j++)
+            a[j] = vfma(vload(x + i + j * LANES), vload(y + i + j * LANES), a[j]);
+    for (; i + LANES <= n; i += LANES)
+        a[0] = vfma(vload(x + i), vload(y + i), a[0]);
+    if (i < n)
+        a[1] = vfma(vload_n(x + i, (int)(n - i)), vload_n(y + i, (int)(n - i)), a[1]);
     return vsum((a[0] + a[1]) + (a[2] + a[3]));
 }

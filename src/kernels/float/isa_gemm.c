@@ -9,18 +9,19 @@
 /* Vectors across, and rows for 1 to 4 of them: as many as the registers hold. */
 #ifdef __AVX512F__
 #define NV_MAX 4
-#define MR1 16
-#define MR2 12
-#define MR3 8
-#define MR4 6
+#define MR1    16
+#define MR2    12
+#define MR3    8
+#define MR4    6
 #else
 #define NV_MAX 3
-#define MR1 8
-#define MR2 6
-#define MR3 4
-#define MR4 3 /* never used */
+#define MR1    8
+#define MR2    6
+#define MR3    4
+#define MR4    3 /* never used */
 #endif
-#define KC 192 /* steps of the sum between two visits to C: a panel of B this long fits the first-level cache */
+#define KC \
+    192 /* steps of the sum between two visits to C: a panel of B this long fits the first-level cache */
 
 typedef struct {
     int64_t k, ars, acs, bs, ldc;
@@ -41,25 +42,30 @@ static ALWAYS void micro(const block *t, bool AT, int MR, int NV, int last)
         for (int v = 0; v < NV; v++)
             acc[i][v] = t->add ? vload_m(t->c + i * t->ldc + v * LANES, v == NV - 1 ? last : LANES) : vzero();
 #pragma GCC unroll 6
-    for (int i = 0; i < (MR + 2) / 3; i++) a[i] = t->a + 3 * i * ars; /* three rows a pointer: x86 scales by 4 and 8 */
+    for (int i = 0; i < (MR + 2) / 3; i++)
+        a[i] = t->a + 3 * i * ars; /* three rows a pointer: x86 scales by 4 and 8 */
     for (int64_t l = 0; l < t->k; l++) {
         vec bv[4];
 #pragma GCC unroll 4
-        for (int v = 0; v < NV; v++) bv[v] = vload_m(b + v * LANES, v == NV - 1 ? last : LANES);
+        for (int v = 0; v < NV; v++)
+            bv[v] = vload_m(b + v * LANES, v == NV - 1 ? last : LANES);
 #pragma GCC unroll 16
         for (int i = 0; i < MR; i++) {
             vec av = vset1(a[i / 3][i % 3 * ars]);
 #pragma GCC unroll 4
-            for (int v = 0; v < NV; v++) acc[i][v] = vfma(av, bv[v], acc[i][v]);
+            for (int v = 0; v < NV; v++)
+                acc[i][v] = vfma(av, bv[v], acc[i][v]);
         }
 #pragma GCC unroll 6
-        for (int i = 0; i < (MR + 2) / 3; i++) a[i] += acs;
+        for (int i = 0; i < (MR + 2) / 3; i++)
+            a[i] += acs;
         b += t->bs;
     }
 #pragma GCC unroll 16
     for (int i = 0; i < MR; i++)
 #pragma GCC unroll 4
-        for (int v = 0; v < NV; v++) vstore_m(t->c + i * t->ldc + v * LANES, acc[i][v], v == NV - 1 ? last : LANES);
+        for (int v = 0; v < NV; v++)
+            vstore_m(t->c + i * t->ldc + v * LANES, acc[i][v], v == NV - 1 ? last : LANES);
 }
 
 static ALWAYS void rows(block t, int64_t m, bool AT, int MR, int NV, int last)
@@ -83,10 +89,10 @@ static ALWAYS void rows(block t, int64_t m, bool AT, int MR, int NV, int last)
     }
 }
 
-#define PANEL(AT, NV)                            \
-    if (last == LANES)                           \
-        rows(*t, m, AT, MR##NV, NV, LANES);      \
-    else                                         \
+#define PANEL(AT, NV)                       \
+    if (last == LANES)                      \
+        rows(*t, m, AT, MR##NV, NV, LANES); \
+    else                                    \
         rows(*t, m, AT, MR##NV, NV, last)
 
 static void panel_n(const block *t, int64_t m, int nv, int last)
@@ -122,11 +128,12 @@ static ALWAYS int panel_width(int64_t left)
     return (int)((left + panels - 1) / panels);
 }
 
-void KERN(gemm)(int64_t m, int64_t n, int64_t k, const pith_real *a, int64_t ars, int64_t acs, const pith_real *b,
-                int64_t ldb, bool add, pith_real *c, int64_t ldc)
+void KERN(gemm)(int64_t m, int64_t n, int64_t k, const pith_real *a, int64_t ars, int64_t acs,
+                const pith_real *b, int64_t ldb, bool add, pith_real *c, int64_t ldc)
 {
     int64_t vecs = (n + LANES - 1) / LANES, parts = (k + KC - 1) / KC;
-    if (m <= 0 || n <= 0) return;
+    if (m <= 0 || n <= 0)
+        return;
     if (k <= 0) { /* an empty sum */
         parts = 1;
         k = 0;
@@ -136,7 +143,12 @@ void KERN(gemm)(int64_t m, int64_t n, int64_t k, const pith_real *a, int64_t ars
         for (int64_t v = 0; v < vecs;) {
             int nv = panel_width(vecs - v);
             int64_t j = v * LANES;
-            block t = { .k = end - l, .ars = ars, .acs = acs, .a = a + l * acs, .c = c + j, .ldc = ldc,
+            block t = { .k = end - l,
+                        .ars = ars,
+                        .acs = acs,
+                        .a = a + l * acs,
+                        .c = c + j,
+                        .ldc = ldc,
                         .add = add || part > 0 };
             t.bs = ldb ? ldb : nv * LANES;
             t.b = (ldb ? b + j : b + j * k) + l * t.bs;
@@ -160,10 +172,12 @@ void KERN(gemm_pack)(bool tb, int64_t n, int64_t k, const pith_real *b, int64_t 
         pith_real *to = out + j0 * k;
         for (int64_t l = 0; l < k; l++, to += w) {
             if (tb)
-                for (int64_t j = 0; j < fit; j++) to[j] = b[(j0 + j) * ldb + l];
+                for (int64_t j = 0; j < fit; j++)
+                    to[j] = b[(j0 + j) * ldb + l];
             else
                 memcpy(to, b + l * ldb + j0, (size_t)fit * sizeof *to);
-            for (int64_t j = fit; j < w; j++) to[j] = 0;
+            for (int64_t j = fit; j < w; j++)
+                to[j] = 0;
         }
         v += nv;
     }

@@ -22,14 +22,22 @@ static ALWAYS void sgd_vec(const opt_args *p, int64_t j, bool nesterov, bool ema
     vstore_m(p->m + j, m, n);
     vstore_m(p->w + j, w, n);
     vstore_m(p->g + j, vzero(), n);
-    if (ema) ema_vec(p, j, w, n);
+    if (ema)
+        ema_vec(p, j, w, n);
 }
 
-void KERN(sgd)(pith_real *w, pith_real *g, pith_real *m, pith_real *ema, int64_t n, pith_real lr, pith_real mu,
-               pith_real wd, bool nesterov, pith_real gscale, pith_real ema_decay)
+void KERN(sgd)(pith_real *w, pith_real *g, pith_real *m, pith_real *ema, int64_t n, pith_real lr,
+               pith_real mu, pith_real wd, bool nesterov, pith_real gscale, pith_real ema_decay)
 {
-    const opt_args p = { .w = w, .g = g, .m = m, .ema = ema, .lr = vset1(lr), .mu = vset1(mu), .wd = vset1(wd),
-                         .gscale = vset1(gscale), .keep = vset1(PITHP_R(1.0) - ema_decay) };
+    const opt_args p = { .w = w,
+                         .g = g,
+                         .m = m,
+                         .ema = ema,
+                         .lr = vset1(lr),
+                         .mu = vset1(mu),
+                         .wd = vset1(wd),
+                         .gscale = vset1(gscale),
+                         .keep = vset1(PITHP_R(1.0) - ema_decay) };
     const bool e = ema != NULL;
 #define BODY(k) sgd_vec(&p, j, nesterov, e, k);
     VEC_FOR(j, n, BODY);
@@ -47,17 +55,29 @@ static ALWAYS void adamw_vec(const opt_args *p, int64_t j, bool ema, int n)
     vstore_m(p->v + j, v, n);
     vstore_m(p->w + j, w, n);
     vstore_m(p->g + j, vzero(), n);
-    if (ema) ema_vec(p, j, w, n);
+    if (ema)
+        ema_vec(p, j, w, n);
 }
 
-void KERN(adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n, pith_real lr,
-                 pith_real b1, pith_real b2, pith_real eps, pith_real wd, pith_real c1, pith_real c2,
-                 pith_real gscale, pith_real ema_decay)
+void KERN(adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n,
+                 pith_real lr, pith_real b1, pith_real b2, pith_real eps, pith_real wd, pith_real c1,
+                 pith_real c2, pith_real gscale, pith_real ema_decay)
 {
-    const opt_args p = { .w = w, .g = g, .m = m, .v = v, .ema = ema, .lr = vset1(lr), .b1 = vset1(b1),
-                         .b2 = vset1(b2), .rb1 = vset1(PITHP_R(1.0) - b1), .rb2 = vset1(PITHP_R(1.0) - b2),
-                         .eps = vset1(eps), .wd = vset1(wd), .r1 = vset1(PITHP_R(1.0) / c1),
-                         .r2 = vset1(PITHP_R(1.0) / c2), .gscale = vset1(gscale),
+    const opt_args p = { .w = w,
+                         .g = g,
+                         .m = m,
+                         .v = v,
+                         .ema = ema,
+                         .lr = vset1(lr),
+                         .b1 = vset1(b1),
+                         .b2 = vset1(b2),
+                         .rb1 = vset1(PITHP_R(1.0) - b1),
+                         .rb2 = vset1(PITHP_R(1.0) - b2),
+                         .eps = vset1(eps),
+                         .wd = vset1(wd),
+                         .r1 = vset1(PITHP_R(1.0) / c1),
+                         .r2 = vset1(PITHP_R(1.0) / c2),
+                         .gscale = vset1(gscale),
                          .keep = vset1(PITHP_R(1.0) - ema_decay) };
     const bool e = ema != NULL;
 #define BODY(k) adamw_vec(&p, j, e, k);

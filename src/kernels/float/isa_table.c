@@ -3,7 +3,7 @@
 #include "kernels/float/vec.h"
 
 #define STR2(x) #x
-#define STR(x) STR2(x)
+#define STR(x)  STR2(x)
 
 extern const pithp_kern KERN(kern);
 const pithp_kern KERN(kern) = {

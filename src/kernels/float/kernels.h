@@ -36,7 +36,7 @@ typedef enum {
     PITHP_U_EXP,
     PITHP_U_LOG,
     PITHP_U_ABS,
-    PITHP_U_CLIP, /* p0 <= y <= p1; gradient 1 inside and on the borders */
+    PITHP_U_CLIP,  /* p0 <= y <= p1; gradient 1 inside and on the borders */
     PITHP_U_SCALE, /* y = p0 * x + p1 */
     PITHP_U_COUNT
 } pithp_unary;
@@ -65,7 +65,8 @@ typedef struct pithp_kern {
     void (*dw_row_dx)(const pithp_conv *g, const pith_real *dy, int64_t p0, int64_t p1, const pith_real *w,
                       int64_t irow, pith_real *dx, bool add);
     /* Depthwise gradient of the weights from one output row: dw[R,S,C] += dy[Q,C] (x) x. */
-    void (*dw_row_dw)(const pithp_conv *g, const pith_real *x, const pith_real *dy, int64_t orow, pith_real *dw);
+    void (*dw_row_dw)(const pithp_conv *g, const pith_real *x, const pith_real *dy, int64_t orow,
+                      pith_real *dw);
 
     /* Per-channel sums over rows of [rows,C]: sum[c] += x, in one pass. */
     void (*col_sum)(const pith_real *x, int64_t rows, int64_t c, pith_real *sum);
@@ -77,40 +78,43 @@ typedef struct pithp_kern {
 
     /* C[m,n] (+)= A B for a narrow B: A(i,l) is a[i*ars + l*acs], where ars or acs is 1 (so A may be given
        transposed); B(l,j) is b[l*ldb + j], or b was filled by gemm_pack, then ldb is 0. */
-    void (*gemm)(int64_t m, int64_t n, int64_t k, const pith_real *a, int64_t ars, int64_t acs, const pith_real *b,
-                 int64_t ldb, bool add, pith_real *c, int64_t ldc);
+    void (*gemm)(int64_t m, int64_t n, int64_t k, const pith_real *a, int64_t ars, int64_t acs,
+                 const pith_real *b, int64_t ldb, bool add, pith_real *c, int64_t ldc);
     /* B [k,n] (tb: given as [n,k]) for gemm; out holds k * (n rounded up to whole vectors). */
     void (*gemm_pack)(bool tb, int64_t n, int64_t k, const pith_real *b, int64_t ldb, pith_real *out);
 
     /* y = act(scale[c] * x + shift[c]) (+ res, when not NULL, before act when res_first else after), x may equal y. */
-    void (*affine_act)(const pith_real *x, const pith_real *scale, const pith_real *shift, const pith_real *res,
-                       bool res_first, pithp_act act, int64_t rows, int64_t c, pith_real *y);
+    void (*affine_act)(const pith_real *x, const pith_real *scale, const pith_real *shift,
+                       const pith_real *res, bool res_first, pithp_act act, int64_t rows, int64_t c,
+                       pith_real *y);
     /* With u = dz * act'(scale[c]*y + shift[c]) : s1[c] += u, s2[c] += u * (y - mean[c]). */
     void (*bn_reduce)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
-                      const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1, pith_real *s2);
+                      const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1,
+                      pith_real *s2);
     /* dy = a[c] * u + b[c] * y + d[c], u as above. add: dy +=. dy may equal dz. */
     void (*bn_dy)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
-                  const pith_real *a, const pith_real *b, const pith_real *d, pithp_act act, int64_t rows, int64_t c,
-                  pith_real *dy, bool add);
+                  const pith_real *a, const pith_real *b, const pith_real *d, pithp_act act, int64_t rows,
+                  int64_t c, pith_real *dy, bool add);
 
     void (*unary)(pithp_unary f, const pith_real *x, int64_t n, pith_real p0, pith_real p1, pith_real *y);
     /* dx (+)= dy * f'(x); y = f(x) is given too. */
     void (*unary_grad)(pithp_unary f, const pith_real *x, const pith_real *y, const pith_real *dy, int64_t n,
                        pith_real p0, pith_real p1, pith_real *dx, bool add);
     /* y = a (op) b on n elements; sa, sb: 1 for a vector, 0 for one value used throughout. */
-    void (*binary)(pithp_binary f, const pith_real *a, int sa, const pith_real *b, int sb, int64_t n, pith_real *y);
+    void (*binary)(pithp_binary f, const pith_real *a, int sa, const pith_real *b, int sb, int64_t n,
+                   pith_real *y);
     void (*axpy)(pith_real alpha, const pith_real *x, int64_t n, pith_real *y); /* y += alpha * x */
     pith_real (*sum)(const pith_real *x, int64_t n);
     pith_real (*dot)(const pith_real *a, const pith_real *b, int64_t n);
 
     /* SGD with momentum: m = mu*m + g + wd*w; w -= lr * (nesterov ? g + wd*w + mu*m : m); g = 0; if ema: e += (1-d)*(w-e).
        g is first multiplied by gscale (clipping). */
-    void (*sgd)(pith_real *w, pith_real *g, pith_real *m, pith_real *ema, int64_t n, pith_real lr, pith_real mu,
-                pith_real wd, bool nesterov, pith_real gscale, pith_real ema_decay);
+    void (*sgd)(pith_real *w, pith_real *g, pith_real *m, pith_real *ema, int64_t n, pith_real lr,
+                pith_real mu, pith_real wd, bool nesterov, pith_real gscale, pith_real ema_decay);
     /* AdamW; c1 = 1-beta1^t, c2 = 1-beta2^t: v, m updated; w -= lr*(m/c1/(sqrt(v/c2)+eps) + wd*w); g = 0; ema. */
-    void (*adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n, pith_real lr,
-                  pith_real b1, pith_real b2, pith_real eps, pith_real wd, pith_real c1, pith_real c2,
-                  pith_real gscale, pith_real ema_decay);
+    void (*adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n,
+                  pith_real lr, pith_real b1, pith_real b2, pith_real eps, pith_real wd, pith_real c1,
+                  pith_real c2, pith_real gscale, pith_real ema_decay);
 } pithp_kern;
 
 const pithp_kern *pithp_kern_get(pithp_isa isa); /* never NULL: falls back to the base set */
@@ -123,14 +127,16 @@ typedef struct {
 } pithp_env;
 
 /* ---- Elementwise in parallel -------------------------------------------------------------------------------- */
-void pithp_run_unary(const pithp_env *e, pithp_unary f, const pith_real *x, int64_t n, pith_real p0, pith_real p1,
-                     pith_real *y);
+void pithp_run_unary(const pithp_env *e, pithp_unary f, const pith_real *x, int64_t n, pith_real p0,
+                     pith_real p1, pith_real *y);
 void pithp_run_unary_grad(const pithp_env *e, pithp_unary f, const pith_real *x, const pith_real *y,
-                          const pith_real *dy, int64_t n, pith_real p0, pith_real p1, pith_real *dx, bool add);
-void pithp_run_binary(const pithp_env *e, pithp_binary f, const pith_real *a, int sa, const pith_real *b, int sb,
-                      int64_t n, pith_real *y);
+                          const pith_real *dy, int64_t n, pith_real p0, pith_real p1, pith_real *dx,
+                          bool add);
+void pithp_run_binary(const pithp_env *e, pithp_binary f, const pith_real *a, int sa, const pith_real *b,
+                      int sb, int64_t n, pith_real *y);
 void pithp_run_axpy(const pithp_env *e, pith_real alpha, const pith_real *x, int64_t n, pith_real *y);
-double pithp_run_sum(const pithp_env *e, const pith_real *x, int64_t n); /* fixed blocks, added in double, in order */
+double pithp_run_sum(const pithp_env *e, const pith_real *x,
+                     int64_t n); /* fixed blocks, added in double, in order */
 
 /* C[m,n] = op(A) op(B) + beta C (row-major, beta 0 or 1), cut into row tiles; when m is small and k large (weight
    gradients) into k-slots added in order, for which scratch is used. */
@@ -142,17 +148,18 @@ void pithp_run_gemm(const pithp_env *e, bool ta, bool tb, int64_t m, int64_t n, 
    Rows are N*P*Q, channels C. Statistics: per tile a mean and a centred sum of squares, merged in order in double
    (Chan, Golub, LeVeque 1979): exact even where the mean is large. var is the biased (1/rows) variance. */
 size_t pithp_bn_scratch(int64_t rows, int64_t c);
-void pithp_bn_stats(const pithp_env *e, const pith_real *x, int64_t rows, int64_t c, pith_real *mean, pith_real *var,
-                    void *scratch);
+void pithp_bn_stats(const pithp_env *e, const pith_real *x, int64_t rows, int64_t c, pith_real *mean,
+                    pith_real *var, void *scratch);
 void pithp_affine_act(const pithp_env *e, const pith_real *x, const pith_real *scale, const pith_real *shift,
-                      const pith_real *res, bool res_first, pithp_act act, int64_t rows, int64_t c, pith_real *y);
+                      const pith_real *res, bool res_first, pithp_act act, int64_t rows, int64_t c,
+                      pith_real *y);
 /* s1[c] = sum u, s2[c] = sum u * (y - mean). */
 void pithp_bn_reduce(const pithp_env *e, const pith_real *dz, const pith_real *y, const pith_real *scale,
                      const pith_real *shift, const pith_real *mean, pithp_act act, int64_t rows, int64_t c,
                      pith_real *s1, pith_real *s2, void *scratch);
 void pithp_bn_dy(const pithp_env *e, const pith_real *dz, const pith_real *y, const pith_real *scale,
-                 const pith_real *shift, const pith_real *a, const pith_real *b, const pith_real *d, pithp_act act,
-                 int64_t rows, int64_t c, pith_real *dy, bool add);
+                 const pith_real *shift, const pith_real *a, const pith_real *b, const pith_real *d,
+                 pithp_act act, int64_t rows, int64_t c, pith_real *dy, bool add);
 
 /* ---- Convolution, any groups; depthwise has kernels of its own ---------------------------- */
 /* What is done to x as it is loaded: x' = act(scale[c]*x + shift[c]), never stored; scale NULL: nothing. So the layer
@@ -168,8 +175,10 @@ typedef struct {
     pithp_conv g;
     const pith_real *x, *w, *bias; /* bias [K] or NULL */
     pith_real *y;
-    pith_real *mean, *var;           /* [K] batch statistics of y (after bias), taken while y's tile is in cache; or NULL */
-    const pith_real *scale, *shift;  /* [K]: y = act(scale*y + shift) in the epilogue; or NULL (then act applies alone) */
+    pith_real *mean,
+        *var; /* [K] batch statistics of y (after bias), taken while y's tile is in cache; or NULL */
+    const pith_real *scale,
+        *shift; /* [K]: y = act(scale*y + shift) in the epilogue; or NULL (then act applies alone) */
     pithp_act act;
     void *scratch;
     pithp_x_src load;
@@ -194,7 +203,8 @@ typedef struct {
     bool dx_add;
     pith_real *dw, *dbias; /* += ; NULL: not wanted */
     void *scratch;
-    pithp_x_src load; /* as in the forward pass; dx is then the gradient of x', before its activation and scale */
+    pithp_x_src
+        load; /* as in the forward pass; dx is then the gradient of x', before its activation and scale */
     /* With load and dx: pithp_bn_reduce(dx, x, load.scale, load.shift, load_mean, load.act) taken while dx is in cache,
        which is what the layer before needs first. [C], or NULL. */
     const pith_real *load_mean;
@@ -208,8 +218,9 @@ void pithp_conv_backward(const pithp_env *e, const pithp_conv_bwd *a);
 void pithp_ref_conv_forward(const pithp_conv_fwd *a);
 void pithp_ref_conv_backward(const pithp_conv_bwd *a);
 void pithp_ref_bn_stats(const pith_real *x, int64_t rows, int64_t c, pith_real *mean, pith_real *var);
-void pithp_ref_bn_reduce(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
-                         const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1, pith_real *s2);
+void pithp_ref_bn_reduce(const pith_real *dz, const pith_real *y, const pith_real *scale,
+                         const pith_real *shift, const pith_real *mean, pithp_act act, int64_t rows,
+                         int64_t c, pith_real *s1, pith_real *s2);
 void pithp_ref_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const pith_real *a, const pith_real *b,
                     pith_real beta, pith_real *c);
 double pithp_ref_act(pithp_act act, double u);

@@ -26,7 +26,8 @@ void pithp_stats_begin(const pith_real *x, int64_t rows, int64_t c, pith_real *r
     memset(record, 0, (size_t)(3 * c) * sizeof *record);
     rows = pithp_i64min(rows, PITHP_CENTRE_ROWS);
     k->col_sum(x, rows, c, centre);
-    for (int64_t j = 0; j < c && rows > 0; j++) centre[j] /= (pith_real)rows;
+    for (int64_t j = 0; j < c && rows > 0; j++)
+        centre[j] /= (pith_real)rows;
 }
 
 void pithp_stats_add(const pith_real *x, int64_t rows, int64_t c, pith_real *record, const pithp_kern *k)
@@ -34,8 +35,8 @@ void pithp_stats_add(const pith_real *x, int64_t rows, int64_t c, pith_real *rec
     k->col_moments(x, record + 2 * c, rows, c, record, record + c);
 }
 
-void pithp_stats_merge(const pith_real *records, int64_t tiles, int64_t rows, int64_t tile, int64_t c, pith_real *mean,
-                       pith_real *var)
+void pithp_stats_merge(const pith_real *records, int64_t tiles, int64_t rows, int64_t tile, int64_t c,
+                       pith_real *mean, pith_real *var)
 {
     for (int64_t j = 0; j < c; j++) {
         double n = 0, m = 0, sq = 0;
@@ -65,8 +66,10 @@ static void slots_tile(void *arg, int64_t t, int thread)
     const slots_args *a = arg;
     int64_t i = t * a->block, m = pithp_i64min(a->block, a->n - i);
     (void)thread;
-    if (!a->add) memset(a->dst + i, 0, (size_t)m * sizeof(pith_real));
-    for (int64_t s = 0; s < a->slots; s++) a->e->k->axpy(PITHP_R(1.0), a->part + s * a->stride + i, m, a->dst + i);
+    if (!a->add)
+        memset(a->dst + i, 0, (size_t)m * sizeof(pith_real));
+    for (int64_t s = 0; s < a->slots; s++)
+        a->e->k->axpy(PITHP_R(1.0), a->part + s * a->stride + i, m, a->dst + i);
 }
 
 void pithp_slots_add(const pithp_env *e, const pith_real *part, int64_t slots, int64_t stride, int64_t n,

@@ -32,8 +32,8 @@ int64_t pithp_sub_rows(int64_t width);
 #define PITHP_CENTRE_ROWS 48
 void pithp_stats_begin(const pith_real *x, int64_t rows, int64_t c, pith_real *record, const pithp_kern *k);
 void pithp_stats_add(const pith_real *x, int64_t rows, int64_t c, pith_real *record, const pithp_kern *k);
-void pithp_stats_merge(const pith_real *records, int64_t tiles, int64_t rows, int64_t tile, int64_t c, pith_real *mean,
-                       pith_real *var);
+void pithp_stats_merge(const pith_real *records, int64_t tiles, int64_t rows, int64_t tile, int64_t c,
+                       pith_real *mean, pith_real *var);
 
 /* dst[i] (+)= the sum over slots, in order, of part[slot*stride + i]. */
 void pithp_slots_add(const pithp_env *e, const pith_real *part, int64_t slots, int64_t stride, int64_t n,
@@ -55,22 +55,23 @@ static inline int64_t pithp_packed(int64_t n, int64_t k) { return k * ((n + 15) 
 
 /* col[rows, R*S*cg] of output pixels first..first+rows (flat over N,P,Q), channels of one group; and its transpose,
    which adds to dx. */
-void pithp_im2col(const pithp_conv *g, const pith_real *x, int64_t group, int64_t first, int64_t rows, pith_real *col);
+void pithp_im2col(const pithp_conv *g, const pith_real *x, int64_t group, int64_t first, int64_t rows,
+                  pith_real *col);
 void pithp_col2im(const pithp_conv *g, const pith_real *col, int64_t group, int64_t first, int64_t rows,
                   pith_real *dx);
 
 /* dy of `rows` rows of K starting at row `first`: src->dy itself or computed into buf. */
-const pith_real *pithp_dy_rows(const pithp_env *e, const pithp_dy_src *src, int64_t first, int64_t rows, int64_t k,
-                               pith_real *buf);
+const pith_real *pithp_dy_rows(const pithp_env *e, const pithp_dy_src *src, int64_t first, int64_t rows,
+                               int64_t k, pith_real *buf);
 
 /* x rows first..first+rows of C as the products see them: x itself, or transformed into buf. */
-const pith_real *pithp_x_rows(const pithp_env *e, const pithp_x_src *src, const pith_real *x, int64_t first, int64_t rows,
-                              int64_t c, pith_real *buf);
+const pith_real *pithp_x_rows(const pithp_env *e, const pithp_x_src *src, const pith_real *x, int64_t first,
+                              int64_t rows, int64_t c, pith_real *buf);
 
 /* What follows the products, on rows that are in cache: bias, statistics (into the tile's record, begun when `first`),
    scale and activation. */
-void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t rows, pith_real *y, pith_real *record,
-                         bool first);
+void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t rows, pith_real *y,
+                         pith_real *record, bool first);
 
 /* Depthwise (dwconv.c). */
 size_t pithp_dw_fwd_scratch(const pithp_conv *g, int threads);

@@ -22,10 +22,11 @@
 #endif
 
 #define ALWAYS inline __attribute__((always_inline))
-#define LANES ((int)(VBYTES / sizeof(pith_real)))
+#define LANES  ((int)(VBYTES / sizeof(pith_real)))
 
 typedef pith_real vec __attribute__((vector_size(VBYTES), may_alias));
-typedef pith_real uvec __attribute__((vector_size(VBYTES), aligned(sizeof(pith_real)), may_alias)); /* in memory */
+typedef pith_real uvec
+    __attribute__((vector_size(VBYTES), aligned(sizeof(pith_real)), may_alias)); /* in memory */
 #ifdef PITH_REAL_IS_DOUBLE
 typedef int64_t ivec __attribute__((vector_size(VBYTES)));
 #else
@@ -62,7 +63,8 @@ static ALWAYS vec vkeep_le(vec v, vec a, vec b)
 /* a < b ? x : y */
 static ALWAYS vec vsel_lt(vec a, vec b, vec x, vec y)
 {
-    return (vec)_mm512_mask_mov_ps((__m512)y, _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ), (__m512)x);
+    return (vec)_mm512_mask_mov_ps((__m512)y, _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ),
+                                   (__m512)x);
 }
 #elif defined(VEC_X86)
 static const int32_t vec_masks[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
@@ -105,18 +107,21 @@ static ALWAYS vec vmax(vec a, vec b) { return vsel_lt(b, a, a, b); }
 static ALWAYS vec vmin(vec a, vec b) { return vsel_lt(a, b, a, b); }
 static ALWAYS vec vsqrt(vec a)
 {
-    for (int i = 0; i < LANES; i++) a[i] = (pith_real)sqrt((double)a[i]); /* correctly rounded for float too */
+    for (int i = 0; i < LANES; i++)
+        a[i] = (pith_real)sqrt((double)a[i]); /* correctly rounded for float too */
     return a;
 }
 static ALWAYS vec vload_n(const pith_real *p, int n)
 {
     vec v = { 0 };
-    for (int i = 0; i < n; i++) v[i] = p[i];
+    for (int i = 0; i < n; i++)
+        v[i] = p[i];
     return v;
 }
 static ALWAYS void vstore_n(pith_real *p, vec v, int n)
 {
-    for (int i = 0; i < n; i++) p[i] = v[i];
+    for (int i = 0; i < n; i++)
+        p[i] = v[i];
 }
 #endif
 /* vmax and vmin return b when either is NaN, so vmax(limit, x) lets NaN through. */
@@ -136,16 +141,21 @@ static ALWAYS pith_real vsum(vec v) /* by halves: the order is fixed */
     pith_real t[LANES];
     memcpy(t, &v, sizeof t);
     for (int n = LANES / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++) t[i] += t[i + n];
+        for (int i = 0; i < n; i++)
+            t[i] += t[i + n];
     return t[0];
 }
 
 /* Runs BODY(n) for the vectors of 0..c: `j` is the first element, n is LANES, or what is left in the last. */
-#define VEC_FOR(j, c, BODY)                                  \
-    do {                                                     \
-        int64_t j = 0;                                       \
-        for (; j + LANES <= (c); j += LANES) { BODY(LANES) } \
-        if (j < (c)) { BODY((int)((c) - j)) }                \
+#define VEC_FOR(j, c, BODY)                    \
+    do {                                       \
+        int64_t j = 0;                         \
+        for (; j + LANES <= (c); j += LANES) { \
+            BODY(LANES)                        \
+        }                                      \
+        if (j < (c)) {                         \
+            BODY((int)((c)-j))                 \
+        }                                      \
     } while (0)
 
 #endif

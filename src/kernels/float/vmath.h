@@ -9,23 +9,27 @@
 #ifdef PITH_REAL_IS_DOUBLE
 static ALWAYS vec vexp(vec x)
 {
-    for (int i = 0; i < LANES; i++) x[i] = exp(x[i]);
+    for (int i = 0; i < LANES; i++)
+        x[i] = exp(x[i]);
     return x;
 }
 static ALWAYS vec vlog(vec x)
 {
-    for (int i = 0; i < LANES; i++) x[i] = log(x[i]);
+    for (int i = 0; i < LANES; i++)
+        x[i] = log(x[i]);
     return x;
 }
 static ALWAYS vec vtanh(vec x)
 {
-    for (int i = 0; i < LANES; i++) x[i] = tanh(x[i]);
+    for (int i = 0; i < LANES; i++)
+        x[i] = tanh(x[i]);
     return x;
 }
 #else
 static ALWAYS vec vexp(vec x)
 {
-    const vec magic = vset1(0x1.8p23f); /* adding it rounds to an integer, which then stands in the low bits */
+    const vec magic =
+        vset1(0x1.8p23f); /* adding it rounds to an integer, which then stands in the low bits */
     x = vmax(vset1(-104.0f), vmin(vset1(89.0f), x));
     vec t = vfma(x, vset1(1.44269504088896341f), magic), n = t - magic;
     ivec i = (ivec)t - (ivec)magic, half = i >> 1;
@@ -48,7 +52,7 @@ static ALWAYS vec vlog(vec x)
     x = vsel_lt(x, tiny, x * 0x1p24f, x);
     ivec b = (ivec)x;
     ivec e = ((b >> 23) & 0xff) - 126;
-    vec m = (vec)((b & 0x007fffff) | 0x3f000000); /* [0.5, 1) */
+    vec m = (vec)((b & 0x007fffff) | 0x3f000000);     /* [0.5, 1) */
     vec ef = (vec)(e + 0x4b400000) - 0x1.8p23f + adj; /* e as a float: the same trick as in vexp */
     vec half = vset1(0.707106781186547524f);
     ef = vsel_lt(m, half, ef - 1.0f, ef);
@@ -68,7 +72,8 @@ static ALWAYS vec vlog(vec x)
     p = vfma(ef, vset1(0.693359375f), m + p);
     /* log(0) = -inf, log(inf) = inf, log(negative or NaN) = NaN */
     p = vsel_lt(in, vset1(INFINITY), p, in);
-    vec zero = vkeep_le(vkeep_le(vset1(-INFINITY), in, vzero()), vzero(), in); /* -inf where in is 0, else 0 */
+    vec zero =
+        vkeep_le(vkeep_le(vset1(-INFINITY), in, vzero()), vzero(), in); /* -inf where in is 0, else 0 */
     p = vsel_lt(vzero(), in, p, in + zero);
     p = vsel_lt(in, vzero(), vset1(NAN), p);
     return p;

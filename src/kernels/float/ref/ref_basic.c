@@ -66,22 +66,26 @@ void pithp_ref_bn_stats(const pith_real *x, int64_t rows, int64_t c, pith_real *
 {
     for (int64_t j = 0; j < c; j++) {
         double m = 0, v = 0;
-        for (int64_t i = 0; i < rows; i++) m += (double)x[i * c + j];
+        for (int64_t i = 0; i < rows; i++)
+            m += (double)x[i * c + j];
         m /= (double)rows;
-        for (int64_t i = 0; i < rows; i++) v += ((double)x[i * c + j] - m) * ((double)x[i * c + j] - m);
+        for (int64_t i = 0; i < rows; i++)
+            v += ((double)x[i * c + j] - m) * ((double)x[i * c + j] - m);
         mean[j] = (pith_real)m;
         var[j] = (pith_real)(v / (double)rows);
     }
 }
 
-void pithp_ref_bn_reduce(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
-                         const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1, pith_real *s2)
+void pithp_ref_bn_reduce(const pith_real *dz, const pith_real *y, const pith_real *scale,
+                         const pith_real *shift, const pith_real *mean, pithp_act act, int64_t rows,
+                         int64_t c, pith_real *s1, pith_real *s2)
 {
     for (int64_t j = 0; j < c; j++) {
         double a = 0, b = 0;
         for (int64_t i = 0; i < rows; i++) {
             double v = (double)y[i * c + j];
-            double u = (double)dz[i * c + j] * pithp_ref_act_grad(act, (double)scale[j] * v + (double)shift[j]);
+            double u =
+                (double)dz[i * c + j] * pithp_ref_act_grad(act, (double)scale[j] * v + (double)shift[j]);
             a += u;
             b += u * (v - (double)mean[j]);
         }
@@ -97,7 +101,8 @@ void pithp_ref_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const pit
         for (int64_t j = 0; j < n; j++) {
             double sum = beta != 0 ? (double)beta * (double)c[i * n + j] : 0;
             for (int64_t l = 0; l < k; l++)
-                sum += (double)(ta ? a[l * m + i] : a[i * k + l]) * (double)(tb ? b[j * k + l] : b[l * n + j]);
+                sum +=
+                    (double)(ta ? a[l * m + i] : a[i * k + l]) * (double)(tb ? b[j * k + l] : b[l * n + j]);
             c[i * n + j] = (pith_real)sum;
         }
 }

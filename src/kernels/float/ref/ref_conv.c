@@ -9,7 +9,8 @@ static int64_t x_at(const pithp_conv *g, int64_t n, int64_t i, int64_t j, int64_
 
 static int64_t w_at(const pithp_conv *g, int64_t k, int64_t r, int64_t s, int64_t c)
 {
-    if (g->depthwise) return (r * g->s + s) * g->c + k; /* [1,R,S,C] */
+    if (g->depthwise)
+        return (r * g->s + s) * g->c + k; /* [1,R,S,C] */
     return ((k * g->r + r) * g->s + s) * (g->c / g->groups) + c;
 }
 
@@ -41,13 +42,14 @@ static double output(const pithp_conv_fwd *a, int64_t n, int64_t p, int64_t q, i
     for (int64_t r = 0; r < g->r; r++)
         for (int64_t s = 0; s < g->s; s++)
             for (int64_t c = 0; c < cg && tap(g, p, q, r, s, &i, &j); c++)
-                sum += x_seen(&a->load, a->x, x_at(g, n, i, j, c0 + c), c0 + c) * (double)a->w[w_at(g, k, r, s, c)];
+                sum += x_seen(&a->load, a->x, x_at(g, n, i, j, c0 + c), c0 + c) *
+                       (double)a->w[w_at(g, k, r, s, c)];
     return sum;
 }
 
-#define EACH_PIXEL(g, n, p, q)                      \
-    for (int64_t n = 0; n < (g)->n; n++)            \
-        for (int64_t p = 0; p < (g)->p; p++)        \
+#define EACH_PIXEL(g, n, p, q)               \
+    for (int64_t n = 0; n < (g)->n; n++)     \
+        for (int64_t p = 0; p < (g)->p; p++) \
             for (int64_t q = 0; q < (g)->q; q++)
 
 void pithp_ref_conv_forward(const pithp_conv_fwd *a)
@@ -55,18 +57,22 @@ void pithp_ref_conv_forward(const pithp_conv_fwd *a)
     const pithp_conv *g = &a->g;
     int64_t rows = g->n * g->p * g->q;
     EACH_PIXEL(g, n, p, q)
-        for (int64_t k = 0; k < g->k; k++) a->y[y_at(g, n, p, q, k)] = (pith_real)output(a, n, p, q, k);
-    if (a->mean) pithp_ref_bn_stats(a->y, rows, g->k, a->mean, a->var);
+    for (int64_t k = 0; k < g->k; k++)
+        a->y[y_at(g, n, p, q, k)] = (pith_real)output(a, n, p, q, k);
+    if (a->mean)
+        pithp_ref_bn_stats(a->y, rows, g->k, a->mean, a->var);
     for (int64_t i = 0; i < rows * g->k; i++) {
         double v = (double)a->y[i];
-        if (a->scale) v = v * (double)a->scale[i % g->k] + (double)a->shift[i % g->k];
+        if (a->scale)
+            v = v * (double)a->scale[i % g->k] + (double)a->shift[i % g->k];
         a->y[i] = (pith_real)pithp_ref_act(a->act, v);
     }
 }
 
 static double dy_at(const pithp_dy_src *s, int64_t i, int64_t k)
 {
-    if (s->dy) return (double)s->dy[i];
+    if (s->dy)
+        return (double)s->dy[i];
     double y = (double)s->y[i], u = 0;
     u = (double)s->dz[i] * pithp_ref_act_grad(s->act, (double)s->scale[k] * y + (double)s->shift[k]);
     return (double)s->a[k] * u + (double)s->b[k] * y + (double)s->d[k];
@@ -83,7 +89,8 @@ static void grad_x(const pithp_conv_bwd *a)
             for (int64_t p = 0; p < g->p; p++)
                 for (int64_t q = 0; q < g->q; q++)
                     for (int64_t t = 0; t < g->r * g->s; t++) {
-                        if (!tap(g, p, q, t / g->s, t % g->s, &i, &j) || i != i0 || j != j0) continue;
+                        if (!tap(g, p, q, t / g->s, t % g->s, &i, &j) || i != i0 || j != j0)
+                            continue;
                         for (int64_t k = c / cg * kg; k < (c / cg + 1) * kg; k++)
                             sum += dy_at(&a->src, y_at(g, n, p, q, k), k) *
                                    (double)a->w[w_at(g, k, t / g->s, t % g->s, c % cg)];
@@ -102,9 +109,9 @@ static void grad_w(const pithp_conv_bwd *a)
                 int64_t at = w_at(g, k, t / g->s, t % g->s, c);
                 double sum = (double)a->dw[at];
                 EACH_PIXEL(g, n, p, q)
-                    if (tap(g, p, q, t / g->s, t % g->s, &i, &j))
-                        sum += dy_at(&a->src, y_at(g, n, p, q, k), k) *
-                               x_seen(&a->load, a->x, x_at(g, n, i, j, k / kg * cg + c), k / kg * cg + c);
+                if (tap(g, p, q, t / g->s, t % g->s, &i, &j))
+                    sum += dy_at(&a->src, y_at(g, n, p, q, k), k) *
+                           x_seen(&a->load, a->x, x_at(g, n, i, j, k / kg * cg + c), k / kg * cg + c);
                 a->dw[at] = (pith_real)sum;
             }
 }
@@ -112,11 +119,13 @@ static void grad_w(const pithp_conv_bwd *a)
 void pithp_ref_conv_backward(const pithp_conv_bwd *a)
 {
     const pithp_conv *g = &a->g;
-    if (a->dx) grad_x(a);
-    if (a->dw) grad_w(a);
+    if (a->dx)
+        grad_x(a);
+    if (a->dw)
+        grad_w(a);
     if (a->load_s1)
-        pithp_ref_bn_reduce(a->dx, a->x, a->load.scale, a->load.shift, a->load_mean, a->load.act, g->n * g->h * g->w,
-                            g->c, a->load_s1, a->load_s2);
+        pithp_ref_bn_reduce(a->dx, a->x, a->load.scale, a->load.shift, a->load_mean, a->load.act,
+                            g->n * g->h * g->w, g->c, a->load_s1, a->load_s2);
     for (int64_t k = 0; k < g->k && a->dbias; k++) {
         double sum = (double)a->dbias[k];
         EACH_PIXEL(g, n, p, q) sum += dy_at(&a->src, y_at(g, n, p, q, k), k);
