@@ -101,6 +101,15 @@ const char *pithp_shape_text(pith_shape s, char buf[96]); /* "[64,96,96,3]" */
 size_t pithp_dtype_size(pith_dtype t);
 const char *pithp_dtype_name(pith_dtype t);
 
+/* ---- Small numbers ----------------------------------------------------------------------------------------*/
+uint16_t pithp_half_from(float f); /* IEEE binary16: to nearest, ties to even; NaNs become quiet */
+float pithp_half_to(uint16_t h);   /* exact */
+
+/* n codes of `bits` bits (1 to 8), lowest bit first, and the bytes they take. Higher bits of a code are left out. */
+size_t pithp_bits_bytes(size_t n, int bits);
+void pithp_bits_pack(const uint8_t *codes, size_t n, int bits, uint8_t *packed);
+void pithp_bits_unpack(const uint8_t *packed, size_t n, int bits, uint8_t *codes);
+
 /* ---- Random numbers: Philox 4x32-10 ------------------------------------------------------------------------
    A small stream that is a function of its key alone: (seed, epoch, sample, use). Salmon et al., "Parallel random
    numbers: as easy as 1, 2, 3", SC 2011. */
