@@ -50,8 +50,10 @@ struct pithp_graph {
     pith_ctx *ctx;
     pith_tensor **nodes;
     size_t n, cap;
-    uint64_t version;  /* goes up when recorded nodes change (freezing, passes): older plans are stale */
-    bool defer;        /* while a model is traced: it lays parameters out afterwards, in one block */
+    uint64_t version; /* goes up when recorded nodes change (freezing, passes): older plans are stale */
+    bool defer;       /* while a model is traced: it lays parameters out afterwards, in one block */
+    pithp_graph
+        *older; /* the graph that a pass replaced by this one: stale, kept for whoever holds its plans */
     const char *scope; /* name given to nodes that are built without one; a layer sets it while it builds */
     pithp_obj
         *cache; /* a higher floor's object that keeps a plan of this graph; destroyed before the plans are */

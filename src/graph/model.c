@@ -12,9 +12,10 @@ static void model_destroy(pith_ctx *c, pithp_obj *o)
         pithp_free(c, m->meta[i].value);
     }
     pithp_free(c, m->meta);
-    if (m->g != NULL) {
-        pithp_graph_free_plans(c, m->g);
-        pithp_destroy(c, &m->g->obj);
+    for (pithp_graph *g = m->g, *older; g != NULL; g = older) {
+        older = g->older;
+        pithp_graph_free_plans(c, g);
+        pithp_destroy(c, &g->obj);
     }
     pithp_free(c, m->params);
     pithp_free(c, m->weights);
@@ -200,7 +201,7 @@ int pith_model_freeze(pith_model *m, const char *pattern, bool frozen)
     return matched;
 }
 
-/* ---- Copying ---- */
+/* ---- What is saved ---- */
 void pithp_model_mark(const pith_model *m, uint8_t *marks)
 {
     memset(marks, 0, m->g->n);
@@ -211,78 +212,4 @@ void pithp_model_mark(const pith_model *m, uint8_t *marks)
             if (t->in[i] != NULL)
                 marks[t->in[i]->id] = 1;
     }
-}
-
-static pith_tensor *copy_node(pithp_graph *to, const pith_tensor *t, pith_tensor **map)
-{
-    if (t->kind == PITHP_NODE_OP) {
-        pith_tensor *in[PITH_OP_MAX_IN];
-        for (int i = 0; i < t->n_in; i++)
-            in[i] = t->in[i] == NULL ? NULL : map[t->in[i]->id];
-        return pith_op_apply(t->op, t->attr, t->name, t->n_in, in);
-    }
-    pith_tensor *n = pithp_node_new(to, t->kind, t->dtype, t->shape, t->name);
-    if (n == NULL)
-        return NULL;
-    n->init = t->init;
-    n->init_scale = t->init_scale;
-    n->decay = t->decay;
-    n->frozen = t->frozen;
-    if (t->kind == PITHP_NODE_DATA) {
-        n->value = pithp_alloc(to->ctx, (size_t)pithp_count(t->shape), pithp_dtype_size(t->dtype));
-        if (n->value == NULL)
-            return NULL;
-        n->owns_value = true;
-        memcpy(n->value, t->value, (size_t)pithp_count(t->shape) * pithp_dtype_size(t->dtype));
-    }
-    return n;
-}
-
-static bool copy_nodes(pith_model *to, const pith_model *from, pith_tensor **map, const uint8_t *marks)
-{
-    map[from->input->id] = to->input;
-    for (size_t id = 0; id < from->g->n; id++) {
-        if (!marks[id] || map[id] != NULL)
-            continue;
-        map[id] = copy_node(to->g, from->g->nodes[id], map);
-        if (map[id] == NULL || map[id]->poison)
-            return false;
-        map[id]->keep = from->g->nodes[id]->keep;
-    }
-    return true;
-}
-
-static void copy_weights(const pith_model *from, pith_tensor *const *map)
-{
-    for (size_t id = 0; id < from->g->n; id++) {
-        const pith_tensor *t = from->g->nodes[id];
-        if (map[id] != NULL && (t->kind == PITHP_NODE_PARAM || t->kind == PITHP_NODE_STATE))
-            memcpy(map[id]->value, t->value, (size_t)pithp_count(t->shape) * sizeof(pith_real));
-    }
-}
-
-pith_model *pith_model_clone(const pith_model *m)
-{
-    pith_ctx *c = m->ctx;
-    pith_shape one = { m->input->shape.ndim - 1, { 0 } };
-    for (int i = 0; i < one.ndim; i++)
-        one.d[i] = m->input->shape.d[i + 1];
-    pith_model *to = pithp_model_begin(c, m->name, one, m->input->name);
-    pith_tensor **map = PITHP_NEW_N(c, pith_tensor *, m->g->n);
-    uint8_t *marks = PITHP_NEW_N(c, uint8_t, m->g->n);
-    bool ok = to != NULL && map != NULL && marks != NULL;
-    if (ok) {
-        pithp_model_mark(m, marks);
-        ok = copy_nodes(to, m, map, marks) && pithp_model_finish(to, map[m->output->id], false) == PITH_OK;
-    }
-    if (ok)
-        copy_weights(m, map);
-    for (size_t i = 0; ok && i < m->n_meta; i++)
-        ok = pith_model_set_meta(to, m->meta[i].key, m->meta[i].value) == PITH_OK;
-    pithp_free(c, map);
-    pithp_free(c, marks);
-    if (ok)
-        return to;
-    pith_model_free(to);
-    return NULL;
 }

@@ -83,6 +83,9 @@ pith_trainer *pith_trainer_new(pith_model *m, pith_trainer_cfg cfg)
 /* ---- A batch ------------------------------------------------------------------------------------------- */
 static pith_status batch_ok(const pith_trainer *t, const pith_batch *b)
 {
+    if (t->plan->g != t->m->g)
+        return pithp_error(t->m->ctx, PITH_ESTALE,
+                           "trainer: a pass rewrote model '%s'; make the trainer again", t->m->name);
     if (b->n < 1 || b->n > t->batch)
         return pithp_error(t->m->ctx, PITH_EINVAL, "trainer: a batch of %d samples; it was made for 1 to %d",
                            b->n, t->batch);

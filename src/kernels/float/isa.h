@@ -46,6 +46,13 @@ void KERN(gemm_pack)(bool tb, int64_t n, int64_t k, const pith_real *b, int64_t 
 void KERN(col_moments)(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *s1,
                        pith_real *s2);
 
+void KERN(fq)(const pith_real *x, int64_t n, pith_real s, pith_real lo, pith_real hi, pith_real *y);
+void KERN(fq_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
+                   pith_real hi, pith_real *dx, bool add);
+double KERN(fq_scale_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
+                           pith_real hi);
+void KERN(minmax)(const pith_real *x, int64_t n, pith_real *lo, pith_real *hi);
+
 void KERN(sgd)(pith_real *w, pith_real *g, pith_real *m, pith_real *ema, int64_t n, pith_real lr,
                pith_real mu, pith_real wd, bool nesterov, pith_real gscale, pith_real ema_decay);
 void KERN(adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n,

@@ -26,6 +26,10 @@ const pithp_kern KERN(kern) = {
     .axpy = KERN(axpy),
     .sum = KERN(sum),
     .dot = KERN(dot),
+    .fq = KERN(fq),
+    .fq_grad = KERN(fq_grad),
+    .fq_scale_grad = KERN(fq_scale_grad),
+    .minmax = KERN(minmax),
     .sgd = KERN(sgd),
     .adamw = KERN(adamw),
 };

@@ -107,6 +107,17 @@ typedef struct pithp_kern {
     pith_real (*sum)(const pith_real *x, int64_t n);
     pith_real (*dot)(const pith_real *a, const pith_real *b, int64_t n);
 
+    /* Fake quantization of n elements that share a scale: y = s * round(clamp(x/s, lo, hi)), halves away from zero;
+       lo and hi are whole numbers below 2^16 in size. grad: dx (+)= dy where the rounded value was not clamped, else 0.
+       scale_grad: sum of dy * (round(v) - v inside, the bound outside), v = x/s. */
+    void (*fq)(const pith_real *x, int64_t n, pith_real s, pith_real lo, pith_real hi, pith_real *y);
+    void (*fq_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
+                    pith_real hi, pith_real *dx, bool add);
+    double (*fq_scale_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
+                            pith_real hi);
+    /* Lowers *lo and raises *hi to hold all n; NaN is passed over. */
+    void (*minmax)(const pith_real *x, int64_t n, pith_real *lo, pith_real *hi);
+
     /* SGD with momentum: m = mu*m + g + wd*w; w -= lr * (nesterov ? g + wd*w + mu*m : m); g = 0; if ema: e += (1-d)*(w-e).
        g is first multiplied by gscale (clipping). */
     void (*sgd)(pith_real *w, pith_real *g, pith_real *m, pith_real *ema, int64_t n, pith_real lr,
@@ -213,6 +224,22 @@ typedef struct {
 
 size_t pithp_conv_bwd_scratch(const pithp_conv *g, int threads);
 void pithp_conv_backward(const pithp_env *e, const pithp_conv_bwd *a);
+
+/* ---- Fake quantization of [outer, C, inner], one scale a channel (C 1: one for all) ------------------------------- */
+typedef struct {
+    int64_t outer, c, inner;
+    const pith_real *scale, *zero; /* [C]; scales above 0, zero points whole numbers */
+    pith_real qmin, qmax;
+} pithp_fq;
+
+size_t pithp_fq_scratch(const pithp_fq *f);
+void pithp_fq_forward(const pithp_env *e, const pithp_fq *f, const pith_real *x, pith_real *y);
+/* dx NULL: not wanted. dscale [C] or NULL: set to the sums of scale_grad. */
+void pithp_fq_backward(const pithp_env *e, const pithp_fq *f, const pith_real *x, const pith_real *dy,
+                       pith_real *dx, bool add, double *dscale, void *scratch);
+/* Least and greatest value of each channel: lo, hi [C]. */
+void pithp_fq_range(const pithp_env *e, const pithp_fq *f, const pith_real *x, pith_real *lo, pith_real *hi,
+                    void *scratch);
 
 /* ---- Naive twins (kernels/float/ref): the definition, one accumulator in double, no tiles -------------------- */
 void pithp_ref_conv_forward(const pithp_conv_fwd *a);

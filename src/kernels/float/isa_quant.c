@@ -1,0 +1,94 @@
+/* kernels/float/isa_quant.c: row kernels of fake quantization: v = x/S is clamped to whole numbers lo..hi (the quantized
+   values less their zero point) and rounded half away from zero. */
+#include "kernels/float/isa.h"
+#include "kernels/float/vec.h"
+
+/* The largest number below one half: adding it and cutting off the fraction rounds half away from zero without the
+   mistake that one half itself makes just below 0.5. Good for |v| < 2^22. */
+#ifdef PITH_REAL_IS_DOUBLE
+#define BELOW_HALF 0.49999999999999994
+#else
+#define BELOW_HALF 0.49999997f
+#endif
+
+static ALWAYS vec round_away(vec v)
+{
+    vec mag = vmax(v, -v) + vset1(BELOW_HALF);
+    vec whole = __builtin_convertvector(__builtin_convertvector(mag, ivec), vec);
+    return vsel_lt(v, vzero(), -whole, whole);
+}
+
+static ALWAYS vec clamp(vec v, vec lo, vec hi) { return vmin(hi, vmax(lo, v)); }
+
+void KERN(fq)(const pith_real *x, int64_t n, pith_real s, pith_real lo, pith_real hi, pith_real *y)
+{
+    const vec sv = vset1(s), l = vset1(lo), h = vset1(hi);
+#define BODY(m)                                                           \
+    {                                                                     \
+        vec v = clamp(vload_m(x + j, m) / sv, l, h);                      \
+        vstore_m(y + j, round_away(v) * sv + (v - v), m); /* NaN stays */ \
+    }
+    VEC_FOR(j, n, BODY);
+#undef BODY
+}
+
+void KERN(fq_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
+                   pith_real hi, pith_real *dx, bool add)
+{
+    const vec sv = vset1(s), l = vset1(lo), h = vset1(hi), one = vset1(1);
+#define BODY(m)                                                              \
+    {                                                                        \
+        vec r = round_away(clamp(vload_m(x + j, m) / sv, l - one, h + one)); \
+        vec d = vkeep_le(vkeep_le(vload_m(dy + j, m), l, r), r, h);          \
+        if (add)                                                             \
+            d += vload_m(dx + j, m);                                         \
+        vstore_m(dx + j, d, m);                                              \
+    }
+    VEC_FOR(j, n, BODY);
+#undef BODY
+}
+
+/* sum of dy * (q - v inside, the bound that was hit outside). */
+double KERN(fq_scale_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
+                           pith_real hi)
+{
+    const vec sv = vset1(s), l = vset1(lo), h = vset1(hi), one = vset1(1);
+    double sum = 0;
+    for (int64_t from = 0; from < n; from += 1024) {
+        int64_t part = PITHP_MIN(1024, n - from);
+        vec acc = vzero();
+#define BODY(m)                                                          \
+    {                                                                    \
+        vec v = vload_m(x + from + j, m) / sv;                           \
+        vec r = round_away(clamp(v, l - one, h + one));                  \
+        vec in = vkeep_le(vkeep_le(v, l, r), r, h);                      \
+        acc = vfma(vload_m(dy + from + j, m), clamp(r, l, h) - in, acc); \
+    }
+        VEC_FOR(j, part, BODY);
+#undef BODY
+        sum += (double)vsum(acc);
+    }
+    return sum;
+}
+
+void KERN(minmax)(const pith_real *x, int64_t n, pith_real *lo, pith_real *hi)
+{
+    vec a = vset1(*lo), b = vset1(*hi);
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES) {
+        vec v = vload(x + j);
+        a = vsel_lt(v, a, v, a); /* NaN is passed over: it shows elsewhere */
+        b = vsel_lt(b, v, v, b);
+    }
+    pith_real l = *lo, h = *hi;
+    for (int i = 0; i < LANES; i++) {
+        l = a[i] < l ? a[i] : l;
+        h = b[i] > h ? b[i] : h;
+    }
+    for (; j < n; j++) {
+        l = x[j] < l ? x[j] : l;
+        h = x[j] > h ? x[j] : h;
+    }
+    *lo = l;
+    *hi = h;
+}
