@@ -168,6 +168,7 @@ pith_status pithp_plan_autograd(pith_plan *p);                      /* who needs
 pith_status pithp_plan_layout(pith_plan *p);                        /* lifetimes, blocks, the arena */
 pith_status pithp_plan_bind(pith_plan *p, int64_t n);               /* pointers and shapes into the calls */
 int pithp_plan_block(pith_plan *p, size_t bytes, int from, int to); /* -1: no memory */
-void pithp_arena_assign(pithp_block *b, int n, size_t *total, int *order);
+/* Offsets of n blocks in one arena of *total bytes, none overlapping another of its time. */
+pith_status pithp_blocks_place(pith_ctx *c, pithp_block *blocks, int n, size_t *total);
 
 #endif

@@ -150,27 +150,28 @@ static void place(pithp_block *b, pithp_block **placed, int n, pithp_block **mee
     b->offset = at;
 }
 
-static bool assign_offsets(pith_plan *p)
+pith_status pithp_blocks_place(pith_ctx *c, pithp_block *blocks, int n, size_t *total)
 {
-    pithp_block **order = pithp_alloc(p->g->ctx, 2 * (size_t)p->n_blocks + 1, sizeof *order);
+    pithp_block **order = pithp_alloc(c, 2 * (size_t)n + 1, sizeof *order);
     if (order == NULL)
-        return false;
-    for (int i = 0; i < p->n_blocks; i++)
-        order[i] = &p->blocks[i];
-    qsort(order, (size_t)p->n_blocks, sizeof *order, by_size);
-    p->arena_bytes = 0;
-    for (int i = 0; i < p->n_blocks; i++) {
-        place(order[i], order, i, order + p->n_blocks);
-        p->arena_bytes = PITHP_MAX(p->arena_bytes, order[i]->offset + order[i]->bytes);
+        return PITH_ENOMEM;
+    for (int i = 0; i < n; i++)
+        order[i] = &blocks[i];
+    qsort(order, (size_t)n, sizeof *order, by_size);
+    *total = 0;
+    for (int i = 0; i < n; i++) {
+        place(order[i], order, i, order + n);
+        *total = PITHP_MAX(*total, order[i]->offset + order[i]->bytes);
     }
-    pithp_free(p->g->ctx, order);
-    return true;
+    pithp_free(c, order);
+    return PITH_OK;
 }
 
 pith_status pithp_plan_layout(pith_plan *p)
 {
     pith_ctx *c = p->g->ctx;
-    if (!value_blocks(p) || !grad_blocks(p) || !work_blocks(p) || !assign_offsets(p))
+    if (!value_blocks(p) || !grad_blocks(p) || !work_blocks(p) ||
+        pithp_blocks_place(c, p->blocks, p->n_blocks, &p->arena_bytes))
         return c->status;
     p->arena = pithp_alloc(c, p->arena_bytes ? p->arena_bytes : 1, 1);
     return p->arena == NULL ? c->status : PITH_OK;

@@ -1,0 +1,21 @@
+/* graph/int8/conv.h: what convolutions and poolings share. */
+#ifndef PITHP_QCONV_H
+#define PITHP_QCONV_H
+
+#include "graph/qgraph.h"
+
+/* prep of a convolution, followed by its factors. */
+typedef struct {
+    pithp_iconv g;
+    int64_t worst; /* largest absolute sum */
+    pithp_fixed scale[];
+} pithp_qconv;
+
+/* Fills v's window, sizes and zero points from operand 0 and the attributes; sets out->shape. v->k, r, s are set. */
+pith_status pithp_q_window(const pithp_qgraph *g, const pithp_qnode *n, pithp_qtensor *out, pithp_iconv *v);
+/* The window, then factors, into node->prep. `axis` of the weights' output channels. */
+pith_status pithp_q_conv(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out, pithp_iconv v, int axis);
+int64_t pithp_q_conv_rows(const pithp_qgraph *g, const pithp_qnode *n);
+int64_t pithp_q_conv_macs(const pithp_qgraph *g, const pithp_qnode *n);
+
+#endif
