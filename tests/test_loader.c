@@ -255,7 +255,7 @@ static double mean_grey(const uint8_t *src, int w, const pithp_variant *v)
 static void run(const uint8_t *src, int w, int h, const pithp_variant *v, int size, pith_real *out)
 {
     void *memory = aligned_alloc(64, pithp_transform_bytes(size, w, h));
-    pithp_transform_run(pithp_transform_at(memory, size, w, h), src, w, h, v, out);
+    pithp_transform_run(pithp_transform_at(memory, pithp_isa_best(), size, w, h), src, w, h, v, out);
     free(memory);
 }
 

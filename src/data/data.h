@@ -226,7 +226,7 @@ const char *pithp_augment_check(const pith_augment_cfg *a); /* NULL, or which fi
 
 typedef struct pithp_transform pithp_transform; /* scratch memory of one thread */
 size_t pithp_transform_bytes(int size, int max_width, int max_height);
-pithp_transform *pithp_transform_at(void *memory, int size, int max_width, int max_height);
+pithp_transform *pithp_transform_at(void *memory, pithp_isa isa, int size, int max_width, int max_height);
 /* src [H,W,3] uint8 -> out [size,size,3] */
 void pithp_transform_run(pithp_transform *t, const uint8_t *src, int w, int h, const pithp_variant *v,
                          pith_real *out);

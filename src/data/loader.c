@@ -239,7 +239,7 @@ static pith_status make_buffers(pith_loader *l)
     }
     for (int t = 0; t < makers; t++) {
         l->thread[t].l = l;
-        l->thread[t].transform = pithp_transform_at((char *)l->scratch + (size_t)t * each, l->d->size,
+        l->thread[t].transform = pithp_transform_at((char *)l->scratch + (size_t)t * each, l->c->isa, l->d->size,
                                                     l->d->max_width, l->d->max_height);
     }
     return PITH_OK;

@@ -121,7 +121,7 @@ static pith_status load(pithp_work *w, const char *path, int size, pith_real *ou
     if (!memory)
         return PITH_ENOMEM;
     pithp_variant v = pithp_variant_eval(p.width, p.height, size);
-    pithp_transform_run(pithp_transform_at(memory, size, p.width, p.height), p.pixels, p.width, p.height, &v,
+    pithp_transform_run(pithp_transform_at(memory, w->c->isa, size, p.width, p.height), p.pixels, p.width, p.height, &v,
                         out);
     pithp_free(w->c, memory);
     return PITH_OK;

@@ -5,15 +5,11 @@
    and every float on the way holds a whole number: with or without fused multiply-add, the result is the
    same. Colour is one 3x3 matrix and an offset, rounded to 2^-12 for the same reason. The pixel that comes
    out is a whole number from 0 to 255, as a device's is, before it becomes (pixel - 128) / 128. */
-#include "data/data.h"
+#include "data/transform.h"
 #include <math.h>
 #include <string.h>
 
-typedef float v4f __attribute__((vector_size(16)));
-typedef int32_t v4i __attribute__((vector_size(16)));
-typedef pith_real v4r __attribute__((vector_size(4 * sizeof(pith_real))));
-
-/* One direction's weights. first [S]; y: wy [S][taps]; x: wx [S][taps], each weight four times over. */
+/* One direction's weights. first [S]. */
 typedef struct {
     int32_t *first, *n;
     uint16_t *weight; /* [S][max_taps] */
@@ -22,15 +18,13 @@ typedef struct {
 
 struct pithp_transform {
     int size, max_taps;
+    pithp_row_fn row_fn;
+    int pixels; /* of its vectors */
     axis ax, ay;
-    v4f *wx;       /* [S][max_taps] */
+    float *wx;     /* as pithp_row has it */
     uint16_t *row; /* one blended row of the crop, in 1/256 */
     float *line;   /* the same, with room for reading past its end */
 };
-
-typedef struct {
-    v4f column[3], offset; /* of the colour matrix */
-} colour;
 
 static int max_taps(int size, int w, int h)
 {
@@ -41,7 +35,7 @@ static int max_taps(int size, int w, int h)
 /* Lays out the scratch memory; with p NULL it only counts. */
 static size_t lay_out(pithp_transform *t, char *p, int size, int w, int h)
 {
-    size_t at = 0, s = (size_t)size, taps = (size_t)max_taps(size, w, h), n = (size_t)w * 3;
+    size_t at = 0, s = ((size_t)size + 3) / 4 * 4, taps = (size_t)max_taps(size, w, h), n = (size_t)w * 3;
     struct {
         void *to;
         size_t bytes;
@@ -52,7 +46,7 @@ static size_t lay_out(pithp_transform *t, char *p, int size, int w, int h)
                  { &t->ay.first, s * 4 },
                  { &t->ay.n, s * 4 },
                  { &t->ay.weight, s * taps * 2 },
-                 { &t->wx, s * taps * 16 },
+                 { &t->wx, s * taps * 4 * sizeof *t->wx },
                  { &t->row, (n + 16) * 2 },
                  { &t->line, (n + 3 * taps + 16) * 4 } };
     for (size_t i = 0; i < PITHP_LEN(part); i++) {
@@ -70,12 +64,13 @@ size_t pithp_transform_bytes(int size, int max_width, int max_height)
     return lay_out(&t, NULL, size, max_width, max_height);
 }
 
-pithp_transform *pithp_transform_at(void *memory, int size, int max_width, int max_height)
+pithp_transform *pithp_transform_at(void *memory, pithp_isa isa, int size, int max_width, int max_height)
 {
     pithp_transform *t = memory;
     memset(memory, 0, pithp_transform_bytes(size, max_width, max_height));
     lay_out(t, memory, size, max_width, max_height);
     t->size = size;
+    t->row_fn = pithp_row_get(isa, &t->pixels);
     t->max_taps = max_taps(size, max_width, max_height);
     return t;
 }
@@ -146,72 +141,6 @@ static void blend_rows(uint16_t *row, const uint8_t *src, size_t stride, size_t 
     }
 }
 
-static v4f load4(const float *p)
-{
-    v4f v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static v4f whole(v4f v) { return __builtin_convertvector(__builtin_convertvector(v, v4i), v4f); }
-
-static v4f clamp255(v4f v)
-{
-    const v4f zero = { 0, 0, 0, 0 }, top = { 255, 255, 255, 255 };
-    v4i above = v > top, positive = v > zero;
-    v = (v4f)(((v4i)v & ~above) | ((v4i)top & above));
-    return (v4f)((v4i)v & positive);
-}
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* One pixel of output, in the first three of four. w [taps], p the crop's first pixel that counts. */
-INLINE v4f pixel(const v4f *w, const float *p, int taps, const colour *m)
-{
-    const v4f unit = { 0x1p-16f, 0x1p-16f, 0x1p-16f, 0x1p-16f }, half = { 0.5f, 0.5f, 0.5f, 0.5f };
-    const v4f middle = { 128, 128, 128, 128 }, norm = { 0x1p-7f, 0x1p-7f, 0x1p-7f, 0x1p-7f };
-    v4f v = w[0] * load4(p);
-    for (int k = 1; k < taps; k++)
-        v += w[k] * load4(p + 3 * k);
-    v = whole(v * unit + half);
-    if (m) {
-        v4f r = { v[0], v[0], v[0], v[0] }, g = { v[1], v[1], v[1], v[1] }, b = { v[2], v[2], v[2], v[2] };
-        v = m->column[0] * r + m->column[1] * g + m->column[2] * b + m->offset;
-        v = whole(clamp255(v) + half);
-    }
-    return (v - middle) * norm;
-}
-
-/* One row of output. A store writes four reals, the fourth into the next pixel, which comes after; the last
-   one three. */
-INLINE void finish_row(const pithp_transform *t, int taps, const colour *colours, pith_real *out)
-{
-    const v4f *w = t->wx;
-    const float *line = t->line;
-    const int32_t *first = t->ax.first;
-    const int last = t->size - 1, step = t->max_taps;
-    colour copy;
-    if (colours)
-        copy = *colours;
-    const colour *m = colours ? &copy : NULL;
-    for (int x = 0; x < last; x++, w += step, out += 3) {
-        v4r y = __builtin_convertvector(pixel(w, line + first[x], taps, m), v4r);
-        memcpy(out, &y, sizeof y);
-    }
-    v4r y = __builtin_convertvector(pixel(w, line + first[last], taps, m), v4r);
-    memcpy(out, &y, 3 * sizeof *out);
-}
-
-static void finish(const pithp_transform *t, const colour *m, pith_real *out)
-{
-    switch (t->ax.used) { /* the compiler unrolls the common cases */
-    case 2: m ? finish_row(t, 2, m, out) : finish_row(t, 2, NULL, out); break;
-    case 3: m ? finish_row(t, 3, m, out) : finish_row(t, 3, NULL, out); break;
-    case 4: m ? finish_row(t, 4, m, out) : finish_row(t, 4, NULL, out); break;
-    default: finish_row(t, t->ax.used, m, out);
-    }
-}
-
 static const double grey[3] = { 0.299, 0.587, 0.114 };
 
 /* The mean grey value of the crop, from every fourth pixel of every fourth row. */
@@ -258,7 +187,7 @@ static float fixed(double v) { return (float)(floor(v * 4096 + 0.5) / 4096); }
 
 /* Brightness, then contrast about the mean grey value, then saturation, then hue: each is linear, so is the
    chain. */
-static colour make_colour(const pithp_variant *v, double mean)
+static pithp_colour make_colour(const pithp_variant *v, double mean)
 {
     double bc = v->brightness * v->contrast, s = v->saturation, m[3][3];
     for (int i = 0; i < 3; i++)
@@ -267,9 +196,10 @@ static colour make_colour(const pithp_variant *v, double mean)
     if (v->hue != 0)
         turn_hue(m, v->hue);
     float o = fixed((1 - v->contrast) * v->brightness * mean); /* a grey: saturation and hue leave it alone */
-    colour r = { .offset = { o, o, o, 0 } };
+    pithp_colour r = { .offset = { o, o, o, 0 } };
     for (int j = 0; j < 3; j++)
-        r.column[j] = (v4f){ fixed(m[0][j]), fixed(m[1][j]), fixed(m[2][j]), 0 };
+        for (int i = 0; i < 3; i++)
+            r.column[j][i] = fixed(m[i][j]);
     return r;
 }
 
@@ -280,12 +210,11 @@ static void prepare(pithp_transform *t, const pithp_variant *v)
     fill_axis(a, t->max_taps, v->w, t->size, v->flip);
     a->used = PITHP_MAX(a->used, 2); /* a weight of 0 more or less */
     for (int x = 0; x < t->size; x++) {
-        v4f *to = t->wx + (size_t)x * (size_t)t->max_taps;
+        int p = t->pixels;
+        float *to = t->wx + (size_t)(x / p) * (size_t)t->max_taps * 4 * (size_t)p + (size_t)(x % p) * 4;
         const uint16_t *from = a->weight + (size_t)x * (size_t)t->max_taps;
-        for (int k = 0; k < a->used; k++) {
-            float w = k < a->n[x] ? (float)from[k] : 0;
-            to[k] = (v4f){ w, w, w, w };
-        }
+        for (int k = 0; k < a->used; k++, to += 4 * p)
+            to[0] = to[1] = to[2] = to[3] = k < a->n[x] ? (float)from[k] : 0;
         a->first[x] *= 3;
     }
 }
@@ -296,16 +225,23 @@ void pithp_transform_run(pithp_transform *t, const uint8_t *src, int w, int h, c
     (void)h;
     size_t stride = (size_t)w * 3, n = (size_t)v->w * 3;
     const uint8_t *crop = src + (size_t)v->y * stride + (size_t)v->x * 3;
-    colour m;
+    pithp_colour m;
     if (v->colour)
         m = make_colour(v, mean_grey(crop, stride, v->w, v->h));
     prepare(t, v);
+    const pithp_row row = { .size = t->size,
+                            .taps = t->ax.used,
+                            .max_taps = t->max_taps,
+                            .first = t->ax.first,
+                            .w = t->wx,
+                            .line = t->line,
+                            .m = v->colour ? &m : NULL };
     memset(t->line + n, 0,
            (3 * (size_t)t->max_taps + 4) * sizeof *t->line); /* weights there are 0; so no NaN */
     for (int y = 0; y < t->size; y++, out += 3 * t->size) {
         blend_rows(t->row, crop + (size_t)t->ay.first[y] * stride, stride, n,
                    t->ay.weight + (size_t)y * (size_t)t->max_taps, t->ay.n[y]);
         to_float(t->line, t->row, n);
-        finish(t, v->colour ? &m : NULL, out);
+        t->row_fn(&row, out);
     }
 }
