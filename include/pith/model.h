@@ -20,13 +20,21 @@ typedef pith_tensor *(*pith_net_fn)(pith_model *m, pith_tensor *x, void *user);
    errors     NULL after any error, which the context keeps. Since 0.1. */
 PITH_API pith_model *pith_model_new(pith_ctx *c, pith_net_fn net, void *user, pith_shape input);
 
-/* A network of a known family by name ("efnet-nano", "lenet"; pith_family_list names all).
-   image_size 0: the family's own; classes 0: 2; channels 0: the family's own. width and depth multiply channels and
-   repeats (0: 1). Since 0.1. */
+/* Where TensorFlow and PyTorch build the same network differently: TensorFlow pads SAME (the odd row or column below and
+   right) and normalises with the constants that the network was published with (momentum 0.01, eps 1e-3; the project's own
+   networks 0.1, 1e-3); PyTorch pads symmetrically, with momentum 0.1 and eps 1e-5. Weights trained in one style are
+   wrong in the other. */
+typedef enum { PITH_STYLE_TF = 0, PITH_STYLE_TORCH } pith_style;
+
+/* A network of a known family by name: "efnet-nano", "efnet-micro", "efnet-lite0", "efnet-b0", "mobilenet-v1",
+   "mobilenet-v2", "resnet8", "lenet"; pith_family_list names all.
+   image_size 0: the family's own; classes 0: 2; channels 0: the family's own. width multiplies channels, which are
+   rounded to multiples of 8 (lenet: to whole numbers), and depth repeats (0: 1). Since 0.1. */
 typedef struct {
     int image_size, classes, channels;
     double width, depth;
-    double dropout; /* before the head; 0: the family's own */
+    double dropout; /* before the classifier; 0: as published (README's table), PITH_ZERO none */
+    pith_style style;
 } pith_family_cfg;
 PITH_API pith_model *pith_model_family(pith_ctx *c, const char *name, pith_family_cfg cfg);
 

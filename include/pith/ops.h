@@ -12,7 +12,9 @@
 extern "C" {
 #endif
 
-typedef enum { PITH_SAME = 0, PITH_VALID, PITH_EXPLICIT } pith_pad_mode;
+/* What lies around an input. PITH_SYMMETRIC (convolutions only): dilation * (kernel - 1) / 2 zeros on every side, as
+   PyTorch's networks pad; it is recorded as PITH_EXPLICIT with those numbers, or as PITH_SAME where that comes to the same. */
+typedef enum { PITH_SAME = 0, PITH_VALID, PITH_EXPLICIT, PITH_SYMMETRIC } pith_pad_mode;
 typedef enum { PITH_LINEAR = 0, PITH_RELU, PITH_RELU6, PITH_SILU, PITH_SIGMOID } pith_act;
 
 /* Convolution's settings. Zero: kernel 1x1, stride 1, dilation 1, groups 1, padding SAME as TensorFlow defines it
@@ -24,8 +26,9 @@ typedef struct {
     int dilation, dilation_w;
     int64_t groups;
     pith_pad_mode pad_mode;
-    int pad[4]; /* top, bottom, left, right */
-    bool bias;  /* pith_nn_* only */
+    int pad[4];                 /* top, bottom, left, right */
+    bool bias;                  /* pith_nn_* only */
+    double bn_momentum, bn_eps; /* pith_nn_* with a batch norm only: see pith_batch_norm_cfg */
 } pith_conv2d_cfg;
 
 /* y[n,p,q,k] = sum x[n, p*sh+r*dh-pt, q*sw+s*dw-pl, c] w[k,r,s,c] (+ b[k]); c over the group of k.

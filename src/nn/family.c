@@ -5,13 +5,40 @@
 #include <math.h>
 #include <string.h>
 
+/* Batch norm as Keras's and the TPU's reference implementations have it; theirs call 1 - momentum the momentum. */
+#define PUBLISHED_BN .bn = { .momentum = 0.01, .eps = 1e-3 }
+
 static const pithp_family families[] = {
+    { { "efnet-b0", "EfficientNet-B0: SiLU, squeeze-and-excitation", 224, 3 },
+      .net = pithp_net_efnet,
+      .table = &pithp_efnet_b0,
+      .dropout = 0.2,
+      PUBLISHED_BN },
+    { { "efnet-lite0", "EfficientNet-lite0: ReLU6, no squeeze-and-excitation", 224, 3 },
+      .net = pithp_net_efnet,
+      .table = &pithp_efnet_lite0,
+      .dropout = 0.2,
+      PUBLISHED_BN },
+    { { "efnet-micro", "EfficientNet-B0's form at half the width and half the depth", 96, 3 },
+      .net = pithp_net_efnet,
+      .table = &pithp_efnet_micro },
     { { "efnet-nano", "EfficientNet's form for microcontrollers: ReLU6, no squeeze-and-excitation", 96, 3 },
-      pithp_net_efnet,
-      &pithp_efnet_nano },
+      .net = pithp_net_efnet,
+      .table = &pithp_efnet_nano },
     { { "lenet", "LeNet-5 as Caffe has it: two convolutions, two dense layers", 28, 1 },
-      pithp_net_lenet,
-      NULL },
+      .net = pithp_net_lenet },
+    { { "mobilenet-v1", "MobileNet: depthwise separable convolutions", 224, 3 },
+      .net = pithp_net_mobilenet_v1,
+      .dropout = 0.001,
+      PUBLISHED_BN },
+    { { "mobilenet-v2", "MobileNetV2: inverted residuals with linear bottlenecks", 224, 3 },
+      .net = pithp_net_efnet,
+      .table = &pithp_mobilenet_v2,
+      .dropout = 0.2,
+      PUBLISHED_BN },
+    { { "resnet8", "ResNet-8 of MLPerf Tiny's image classification", 32, 3 },
+      .net = pithp_net_resnet8,
+      PUBLISHED_BN },
 };
 
 const pith_family_info *pith_family_list(int i)
@@ -23,6 +50,23 @@ int64_t pithp_round_channels(double channels)
 {
     double r = PITHP_MAX(8, floor((channels + 4) / 8) * 8);
     return (int64_t)(r < 0.9 * channels ? r + 8 : r);
+}
+
+pith_conv2d_cfg pithp_family_conv(const pithp_family_args *a, int64_t out, int kernel, int stride)
+{
+    return (pith_conv2d_cfg){ .out = out,
+                              .kernel = kernel,
+                              .stride = stride,
+                              .pad_mode = a->pad,
+                              .bn_momentum = a->bn.momentum,
+                              .bn_eps = a->bn.eps };
+}
+
+pith_tensor *pithp_family_head(pith_model *m, const char *name, pith_tensor *x, const pithp_family_args *a)
+{
+    if (a->cfg.dropout > 0)
+        x = pith_dropout(x, a->cfg.dropout);
+    return pith_nn_linear(m, name, x, a->cfg.classes);
 }
 
 static const pithp_family *find(pith_ctx *c, const char *name)
@@ -53,6 +97,9 @@ static bool cfg_ok(pith_ctx *c, const char *name, const pith_family_cfg *g)
                     g->depth);
     else if (!(g->dropout >= 0 && g->dropout < 1))
         pithp_error(c, PITH_EINVAL, "%s: dropout %g must lie in 0..1 (1 excluded)", name, g->dropout);
+    else if (g->style != PITH_STYLE_TF && g->style != PITH_STYLE_TORCH)
+        pithp_error(c, PITH_EINVAL, "%s: style %d is neither PITH_STYLE_TF nor PITH_STYLE_TORCH", name,
+                    (int)g->style);
     else
         return true;
     return false;
@@ -73,10 +120,14 @@ pith_model *pith_model_family(pith_ctx *c, const char *name, pith_family_cfg cfg
         cfg.width = 1;
     if (cfg.depth == 0)
         cfg.depth = 1;
-    cfg.dropout = PITH_OR(cfg.dropout, 0);
+    cfg.dropout = PITH_OR(cfg.dropout, f->dropout);
     if (!cfg_ok(c, name, &cfg))
         return NULL;
-    pithp_family_args args = { cfg, f->table };
+    pithp_family_args args = { cfg, f->table, PITH_SAME, f->bn };
+    if (cfg.style == PITH_STYLE_TORCH) {
+        args.pad = PITH_SYMMETRIC;
+        args.bn = (pith_batch_norm_cfg){ .momentum = 0.1, .eps = 1e-5 };
+    }
     pith_shape input = PITH_SHAPE(cfg.image_size, cfg.image_size, cfg.channels);
     pith_model *m = pithp_model_begin(c, name, input, "input");
     if (m == NULL)

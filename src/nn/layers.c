@@ -1,22 +1,18 @@
 /* Layers: an op with parameters of its own. While a layer builds, the graph's scope gives its nodes their name, so that an
    error in the op names the layer. */
-#include "graph/model.h"
-#include <pith/nn.h>
+#include "nn/layer.h"
 
 #include <math.h>
 #include <string.h>
 
-#define NAME_ROOM 256
-
 static pith_tensor *poison(pith_model *m) { return &m->g->poison; }
 
-/* "name.part" in buf; false (with an error) if there is no room or the name is taken. */
-static bool full_name(pith_model *m, char buf[NAME_ROOM], const char *name, const char *part)
+bool pithp_layer_name(pith_model *m, char buf[PITHP_NAME_ROOM], const char *name, const char *part)
 {
-    int n = snprintf(buf, NAME_ROOM, "%s%s%s", name, part[0] ? "." : "", part);
-    if (n < 0 || n >= NAME_ROOM) {
+    int n = snprintf(buf, PITHP_NAME_ROOM, "%s%s%s", name, part[0] ? "." : "", part);
+    if (n < 0 || n >= PITHP_NAME_ROOM) {
         pithp_error(m->ctx, PITH_EINVAL, "layer '%.40s...': the name is longer than %d characters", name,
-                    NAME_ROOM - 1);
+                    PITHP_NAME_ROOM - 1);
         return false;
     }
     if (pithp_graph_find(m->g, buf) == NULL)
@@ -29,21 +25,21 @@ static bool full_name(pith_model *m, char buf[NAME_ROOM], const char *name, cons
 static pith_tensor *weight(pith_model *m, const char *name, const char *part, pith_shape shape,
                            pithp_init init, double scale, bool decay)
 {
-    char buf[NAME_ROOM];
-    if (!full_name(m, buf, name, part))
+    char buf[PITHP_NAME_ROOM];
+    if (!pithp_layer_name(m, buf, name, part))
         return poison(m);
     return pithp_node_param(m->g, buf, shape, init, scale, decay);
 }
 
 static pith_tensor *state(pith_model *m, const char *name, const char *part, int64_t n, pithp_init init)
 {
-    char buf[NAME_ROOM];
-    if (!full_name(m, buf, name, part))
+    char buf[PITHP_NAME_ROOM];
+    if (!pithp_layer_name(m, buf, name, part))
         return poison(m);
     return pithp_node_state(m->g, buf, PITH_SHAPE(n), init);
 }
 
-static bool image_input(pith_model *m, const char *name, const pith_tensor *x)
+bool pithp_layer_image(pith_model *m, const char *name, const pith_tensor *x)
 {
     char text[96];
     if (x == NULL || x->poison)
@@ -76,7 +72,7 @@ static bool kernel_ok(pith_model *m, const char *name, pith_conv2d_cfg *cfg)
 
 pith_tensor *pith_nn_conv2d(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg)
 {
-    if (!image_input(m, name, x) || !kernel_ok(m, name, &cfg))
+    if (!pithp_layer_image(m, name, x) || !kernel_ok(m, name, &cfg))
         return poison(m);
     if (cfg.out < 1 || x->shape.d[3] % cfg.groups != 0) {
         pithp_error(m->ctx, PITH_EINVAL,
@@ -97,7 +93,7 @@ pith_tensor *pith_nn_conv2d(pith_model *m, const char *name, pith_tensor *x, pit
 
 pith_tensor *pith_nn_depthwise_conv2d(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg)
 {
-    if (!image_input(m, name, x) || !kernel_ok(m, name, &cfg))
+    if (!pithp_layer_image(m, name, x) || !kernel_ok(m, name, &cfg))
         return poison(m);
     int64_t c = x->shape.d[3];
     double fan_out = (double)cfg.kernel * cfg.kernel_w;
@@ -149,66 +145,4 @@ pith_tensor *pith_nn_linear(pith_model *m, const char *name, pith_tensor *x, int
 pith_tensor *pith_nn_param(pith_model *m, const char *name, pith_shape shape, double init, bool weight_decay)
 {
     return weight(m, name, "", shape, init > 0 ? PITHP_INIT_UNIFORM : PITHP_INIT_ZERO, init, weight_decay);
-}
-
-/* ---- Compounds ---- */
-static pith_tensor *norm_act(pith_model *m, const char *name, pith_tensor *y, pith_act act)
-{
-    char buf[NAME_ROOM];
-    if (!full_name(m, buf, name, "bn"))
-        return poison(m);
-    y = pith_nn_batch_norm(m, buf, y, (pith_batch_norm_cfg){ 0 });
-    if (act == PITH_LINEAR)
-        return y;
-    m->g->scope = name;
-    y = pith_activation(y, act);
-    m->g->scope = NULL;
-    return y;
-}
-
-pith_tensor *pith_nn_conv_bn_act(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg,
-                                 pith_act act)
-{
-    char buf[NAME_ROOM];
-    if (!full_name(m, buf, name, "conv"))
-        return poison(m);
-    return norm_act(m, name, pith_nn_conv2d(m, buf, x, cfg), act);
-}
-
-pith_tensor *pith_nn_depthwise_bn_act(pith_model *m, const char *name, pith_tensor *x, pith_conv2d_cfg cfg,
-                                      pith_act act)
-{
-    char buf[NAME_ROOM];
-    if (!full_name(m, buf, name, "conv"))
-        return poison(m);
-    return norm_act(m, name, pith_nn_depthwise_conv2d(m, buf, x, cfg), act);
-}
-
-pith_tensor *pith_nn_mbconv(pith_model *m, const char *name, pith_tensor *x, pith_mbconv_cfg cfg)
-{
-    char buf[NAME_ROOM];
-    if (!image_input(m, name, x))
-        return poison(m);
-    int64_t in = x->shape.d[3];
-    int expand = cfg.expand ? cfg.expand : 4, kernel = cfg.kernel ? cfg.kernel : 3,
-        stride = cfg.stride ? cfg.stride : 1;
-    pith_act act = cfg.act == PITH_LINEAR ? PITH_RELU6 : cfg.act;
-    pith_tensor *y = x;
-    if (expand != 1) {
-        if (!full_name(m, buf, name, "expand"))
-            return poison(m);
-        y = pith_nn_conv_bn_act(m, buf, y, (pith_conv2d_cfg){ .out = in * expand }, act);
-    }
-    if (!full_name(m, buf, name, "dw"))
-        return poison(m);
-    y = pith_nn_depthwise_bn_act(m, buf, y, (pith_conv2d_cfg){ .kernel = kernel, .stride = stride }, act);
-    if (!full_name(m, buf, name, "project"))
-        return poison(m);
-    y = pith_nn_conv_bn_act(m, buf, y, (pith_conv2d_cfg){ .out = cfg.out }, PITH_LINEAR);
-    if (stride == 1 && in == cfg.out) {
-        m->g->scope = name;
-        y = pith_add(y, x);
-        m->g->scope = NULL;
-    }
-    return y;
 }

@@ -4,6 +4,7 @@
 #include "nn/family.h"
 
 #include <math.h>
+#include <stdio.h>
 
 pith_tensor *pithp_net_lenet(pith_model *m, pith_tensor *x, void *user)
 {
@@ -15,8 +16,12 @@ pith_tensor *pithp_net_lenet(pith_model *m, pith_tensor *x, void *user)
     x = pith_maxpool(pith_relu(pith_nn_conv2d(m, "conv1", x, conv)), pool);
     conv.out = (int64_t)ceil(50 * w);
     x = pith_maxpool(pith_relu(pith_nn_conv2d(m, "conv2", x, conv)), pool);
-    x = pith_relu(pith_nn_linear(m, "fc1", pith_flatten(x), (int64_t)ceil(500 * w)));
-    if (a->cfg.dropout > 0)
-        x = pith_dropout(x, a->cfg.dropout);
-    return pith_nn_linear(m, "fc2", x, a->cfg.classes);
+    x = pith_flatten(x);
+    int hidden = (int)ceil(a->cfg.depth); /* dense layers before the last */
+    for (int i = 0; i < hidden; i++) {
+        char name[16];
+        snprintf(name, sizeof name, i == 0 ? "fc1" : "fc1.%d", i);
+        x = pith_relu(pith_nn_linear(m, name, x, (int64_t)ceil(500 * w)));
+    }
+    return pithp_family_head(m, "fc2", x, a);
 }

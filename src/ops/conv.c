@@ -3,7 +3,26 @@
 
 #include <limits.h>
 
-pithp_conv_attr pithp_conv_attr_of(pith_conv2d_cfg cfg, bool depthwise)
+/* Half of what a kernel spans beyond one element, in one dimension. */
+static int half_span(int64_t kernel, int dilation)
+{
+    return (int)(PITHP_MIN(kernel - 1, 4096) * PITHP_MIN(dilation, 4096) / 2);
+}
+
+/* Symmetric padding in numbers; SAME where it is that, so that exporters meet what they know best. */
+static void pad_symmetrically(pithp_conv_attr *a, pith_shape w)
+{
+    int64_t span_h = (w.d[1] - 1) * a->dil_h, span_w = (w.d[2] - 1) * a->dil_w;
+    bool same_h = span_h == 0 || (a->stride_h == 1 && span_h % 2 == 0);
+    bool same_w = span_w == 0 || (a->stride_w == 1 && span_w % 2 == 0);
+    a->pad_mode = same_h && same_w ? PITH_SAME : PITH_EXPLICIT;
+    if (a->pad_mode == PITH_SAME)
+        return;
+    a->top = a->bottom = half_span(w.d[1], a->dil_h);
+    a->left = a->right = half_span(w.d[2], a->dil_w);
+}
+
+pithp_conv_attr pithp_conv_attr_of(pith_conv2d_cfg cfg, const pith_tensor *w, bool depthwise)
 {
     pithp_conv_attr a = { .stride_h = cfg.stride ? cfg.stride : 1,
                           .dil_h = cfg.dilation ? cfg.dilation : 1,
@@ -16,6 +35,8 @@ pithp_conv_attr pithp_conv_attr_of(pith_conv2d_cfg cfg, bool depthwise)
                           .depthwise = depthwise };
     a.stride_w = cfg.stride_w ? cfg.stride_w : a.stride_h;
     a.dil_w = cfg.dilation_w ? cfg.dilation_w : a.dil_h;
+    if (cfg.pad_mode == PITH_SYMMETRIC && w != NULL && w->shape.ndim == 4) /* else shape() has its say */
+        pad_symmetrically(&a, w->shape);
     return a;
 }
 

@@ -13,8 +13,8 @@ typedef struct {
     bool depthwise;
 } pithp_conv_attr;
 
-/* Zeroes of cfg replaced by their meaning. */
-pithp_conv_attr pithp_conv_attr_of(pith_conv2d_cfg cfg, bool depthwise);
+/* Zeroes of cfg replaced by their meaning, symmetric padding by its numbers, which w decides. */
+pithp_conv_attr pithp_conv_attr_of(pith_conv2d_cfg cfg, const pith_tensor *w, bool depthwise);
 
 /* All checks of x, w, b (in[0..2] of q; b may be absent) against the attributes; fills g. False after pith_op_fail. */
 bool pithp_conv_geometry(pith_infer *q, const pithp_conv_attr *a, pithp_conv *g);

@@ -79,7 +79,7 @@ const pith_op pithp_op_conv2d = { .name = "conv2d",
 
 pith_tensor *pith_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg)
 {
-    pithp_conv_attr a = pithp_conv_attr_of(cfg, false);
+    pithp_conv_attr a = pithp_conv_attr_of(cfg, w, false);
     return pith_op_apply(&pithp_op_conv2d, &a, NULL, 3, (pith_tensor *[]){ x, w, b });
 }
 
@@ -98,6 +98,6 @@ const pith_op pithp_op_depthwise_conv2d = { .name = "depthwise_conv2d",
 
 pith_tensor *pith_depthwise_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg)
 {
-    pithp_conv_attr a = pithp_conv_attr_of(cfg, true);
+    pithp_conv_attr a = pithp_conv_attr_of(cfg, w, true);
     return pith_op_apply(&pithp_op_depthwise_conv2d, &a, NULL, 3, (pith_tensor *[]){ x, w, b });
 }

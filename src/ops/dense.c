@@ -59,6 +59,8 @@ static void backward(const pith_call *k)
     }
 }
 
+static int64_t macs(const pith_infer *q) { return q->in[0].d[0] * q->in[1].d[0] * q->in[1].d[1]; }
+
 const pith_op pithp_op_dense = {
     .name = "dense",
     .min_in = 2,
@@ -66,6 +68,7 @@ const pith_op pithp_op_dense = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .macs = macs,
     .reads = PITH_READS_IN(0) | PITH_READS_IN(1),
 };
 

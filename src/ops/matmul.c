@@ -33,6 +33,8 @@ static void backward(const pith_call *c)
         pithp_run_gemm(e, true, false, k, n, m, a->data, c->out.grad, b->grad_add, b->grad, c->scratch);
 }
 
+static int64_t macs(const pith_infer *q) { return q->in[0].d[0] * q->in[0].d[1] * q->in[1].d[1]; }
+
 const pith_op pithp_op_matmul = {
     .name = "matmul",
     .min_in = 2,
@@ -40,6 +42,7 @@ const pith_op pithp_op_matmul = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .macs = macs,
     .reads = PITH_READS_IN(0) | PITH_READS_IN(1),
 };
 
