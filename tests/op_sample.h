@@ -49,6 +49,7 @@ struct op_sample {
     int bads;
     pith_tensor *(*bad)(op_case *k, int i); /* builds it on operands that do not fit */
     const pith_op *fused;                   /* must stand in the plan */
+    bool train_only;                        /* ... of training alone */
 };
 
 #define OP_CASES 24

@@ -295,3 +295,49 @@ const op_sample op_sample_conv_bn_act = { .name = "conv_bn_act",
                                           .build = fused_build,
                                           .twin = fused_twin,
                                           .fused = &pithp_op_conv_bn_act };
+
+/* ---- The same, followed by another that loads the first one's result raw: n[4] its kernel, 0: 1x1 ---- */
+static pith_tensor *constant(op_case *k, pith_shape s, double lo, double hi)
+{
+    pith_tensor *t = pith_leaf(k->c, PITH_F32, s, NULL);
+    for (int64_t i = 0; t && !t->poison && i < pith_size(t); i++)
+        ((pith_real *)pith_values(t))[i] = (pith_real)op_real(k, lo, hi);
+    return t;
+}
+
+static pith_tensor *raw_build(op_case *k)
+{
+    enum { W2 = 7 };
+    operands(k, k->index % 3 == 2);
+    k->n[2] = k->index % 5;
+    pith_tensor *conv = conv_of(k, NULL);
+    if (!conv || conv->poison)
+        return conv;
+    pith_tensor *z = pith_activation(norm_of(k, conv, k->n[1]), (pith_act)k->n[2]);
+    int64_t c = k->n[1], out = c;
+    bool depthwise = k->index % 2;
+    pith_conv2d_cfg cfg = { 0 };
+    if (depthwise) {
+        int64_t r = op_int(k, 1, 5), s = op_int(k, 1, 5);
+        cfg.stride = (int)op_int(k, 1, 2);
+        cfg.stride_w = (int)op_int(k, 1, 3);
+        conv = pith_depthwise_conv2d(z, op_input(k, W2, PITH_SHAPE(1, r, s, c), -1, 1, true), NULL, cfg);
+    } else {
+        out = op_dim(k, 1, 9, 40);
+        conv = pith_conv2d(z, op_input(k, W2, PITH_SHAPE(out, 1, 1, c), -1, 1, true), NULL, cfg);
+    }
+    pith_shape v = PITH_SHAPE(out);
+    pith_tensor *gamma = constant(k, v, 0.5, 1.5), *beta = constant(k, v, -1, 1), *mean = constant(k, v, 0, 1);
+    return pith_relu6(pith_batch_norm(conv, gamma, beta, mean, constant(k, v, 0.5, 2),
+                                      (pith_batch_norm_cfg){ .eps = 0.1, .frozen = k->index % 7 == 3 }));
+}
+
+/* Its twin is the unfused plan, which every case is held against. */
+static bool raw_twin(const op_case *k, bool train, double *y, double *terms) { return false; }
+
+const op_sample op_sample_conv_bn_raw = { .name = "conv_bn_raw",
+                                          .cases = 60,
+                                          .build = raw_build,
+                                          .twin = raw_twin,
+                                          .fused = &pithp_op_conv_bn_raw,
+                                          .train_only = true };

@@ -101,6 +101,26 @@ typedef bool (*pithp_fuse_rule)(const pith_tensor *t, bool (*single)(void *arg, 
 extern const pithp_fuse_rule pithp_fuse_rules[];
 extern const size_t pithp_fuse_rules_n;
 
+/* ---- Values that are never stored -----------------------------------------------------------------------------
+   In a training plan, a step that normalises and activates may leave its result raw: what is stored is y, and whoever
+   reads it computes act(scale*y + shift) as it loads. The one step that consumes it then also takes, in its backward
+   pass, the two sums that the producer's batch norm needs first (pithp_conv_bwd.load_s1, load_s2). */
+typedef struct pithp_norm {
+    const pith_real *scale, *shift, *mean; /* [C] */
+    pith_real *s1, *s2;                    /* [C] the consumer's backward writes them */
+    pithp_act act;
+} pithp_norm;
+
+typedef struct {
+    const pith_op *op, *raw; /* a step, and the one that does the same and leaves its result raw; NULL: only loads */
+    int operand;             /* the operand that it can load raw, or -1 */
+    bool (*leaves)(const void *attr, const pith_shape *in);
+    bool (*loads)(const void *attr, const pith_shape *in);
+    pithp_norm (*norm)(const pith_call *k); /* of a raw step */
+} pithp_raw_rule;
+extern const pithp_raw_rule pithp_raw_rules[];
+extern const size_t pithp_raw_rules_n;
+
 /* ---- Plans ---------------------------------------------------------------------------------------------------- */
 typedef enum { PITHP_MEM_NONE = 0, PITHP_MEM_LEAF, PITHP_MEM_ARENA, PITHP_MEM_ALIAS } pithp_mem_kind;
 
@@ -113,7 +133,8 @@ typedef struct {
     int block;      /* arena block of the value, -1 none */
     int grad_block; /* arena block of the gradient, -1 none */
     int grad_alias; /* value index whose gradient memory this one shares, -1 none */
-    bool need_grad, target, batched;
+    bool need_grad, target, batched, raw;
+    pithp_norm norm; /* of a raw value */
     int step; /* that computes it, -1 for leaves */
     int uses;
 } pithp_value;
@@ -163,6 +184,8 @@ static inline int pithp_time_end(const pith_plan *p) { return 2 * p->n_steps; }
 
 /* plan.c calls these, in this order; each records its error. */
 pith_status pithp_plan_collect(pith_plan *p, pith_tensor *const *targets, int n); /* values, steps, fusion */
+void pithp_plan_raw(pith_plan *p); /* which values stay raw */
+const pithp_raw_rule *pithp_raw_rule_of(const pith_op *op); /* NULL: none */
 pith_status pithp_plan_infer(pith_plan *p, int64_t n);                            /* shapes for n samples */
 pith_status pithp_plan_autograd(pith_plan *p);                      /* who needs a gradient, who writes it */
 pith_status pithp_plan_layout(pith_plan *p);                        /* lifetimes, blocks, the arena */

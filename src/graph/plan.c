@@ -126,6 +126,8 @@ static void bind_step(pith_plan *p, int index)
             continue;
         const pithp_value *v = &p->values[s->in[i]];
         s->fwd_in[i] = (pith_val){ .shape = v->shape, .dtype = v->dtype, .data = value_data(p, s->in[i]) };
+        if (v->raw)
+            s->fwd_in[i].norm = &v->norm;
         s->bwd_in[i] = s->fwd_in[i];
         if (!(s->op->reads & PITH_READS_IN(i)))
             s->bwd_in[i].data = NULL;
@@ -133,7 +135,7 @@ static void bind_step(pith_plan *p, int index)
         s->bwd_in[i].grad = wanted ? value_grad(p, s->in[i]) : NULL;
         s->bwd_in[i].grad_add = s->grad_add[i];
     }
-    const pithp_value *out = &p->values[s->out];
+    pithp_value *out = &p->values[s->out];
     s->fwd = (pith_call){ .op = s->op,
                           .attr = s->attr,
                           .name = s->t->name,
@@ -146,6 +148,10 @@ static void bind_step(pith_plan *p, int index)
                           .train = p->cfg.train,
                           .seed = p->g->ctx->cfg.seed,
                           .node = s->t->id };
+    if (out->raw) {
+        out->norm = pithp_raw_rule_of(s->op)->norm(&s->fwd);
+        s->fwd.out.norm = &out->norm;
+    }
     s->bwd = s->fwd;
     s->bwd.in = s->bwd_in;
     s->bwd.scratch = block_data(p, s->back_scratch_block);
@@ -211,6 +217,8 @@ pith_plan *pith_plan_new(pith_tensor *const *targets, int n_targets, pith_plan_c
     p->loss = -1;
     pithp_own(c, &p->obj, plan_destroy);
     pith_status s = pithp_plan_collect(p, targets, n_targets);
+    if (s == PITH_OK && cfg.train && !cfg.no_fuse)
+        pithp_plan_raw(p);
     if (s == PITH_OK)
         s = pithp_plan_infer(p, p->batch);
     if (s == PITH_OK)

@@ -4,7 +4,11 @@
    its statistics while the tile is in cache; one more pass normalises, activates and adds. Backward: one pass reduces
    dz to the two sums of batch norm's gradient; the convolution's backward then computes dL/dy tile by tile and never
    stores it. Inference: everything in the convolution's epilogue.
-   Its twin is the unfused composition (pith_plan_cfg.no_fuse). */
+
+   conv_bn_raw is the same step where the one that consumes its result normalises as it loads (graph/raw.c): the result
+   is y itself, the second pass of training falls away, and so does the reduction, which the consumer's backward does
+   while it has dz in cache. Both can be such a consumer.
+   Their twin is the unfused composition (pith_plan_cfg.no_fuse). */
 #include "ops/common.h"
 #include "ops/conv.h"
 #include "ops/fused.h"
@@ -22,7 +26,9 @@ static pithp_conv geometry(const pith_call *k)
 
 static bool batch_stats(const pith_call *k) { return k->train && !((const attr_t *)k->attr)->bn.frozen; }
 
-/* aux: the [K] vectors, one more for the variance, then y (training only), 64-byte aligned. */
+static bool leaves_raw(const pith_op *op) { return op == &pithp_op_conv_bn_raw; }
+
+/* aux: the [K] vectors, one more for the variance, then y (in training, if it is not the result), 64-byte aligned. */
 static size_t vector_bytes(int64_t k)
 {
     return ((PITHP_BN_VECTORS + 1) * (size_t)k * sizeof(pith_real) + 63) / 64 * 64;
@@ -30,6 +36,8 @@ static size_t vector_bytes(int64_t k)
 
 static pith_real *saved_y(const pith_call *k, int64_t channels)
 {
+    if (leaves_raw(k->op))
+        return k->out.data;
     return (pith_real *)(void *)((char *)k->aux + vector_bytes(channels));
 }
 
@@ -47,10 +55,16 @@ static bool fused_shape(pith_infer *q)
         return pith_op_fail(q, "the residual must have the result's shape");
     int64_t rows = g.n * g.p * g.q;
     size_t bn = pithp_bn_scratch(rows, g.k), back = pithp_conv_bwd_scratch(&g, q->threads);
-    q->aux = vector_bytes(g.k) + (q->train ? (size_t)(rows * g.k) * sizeof(pith_real) : 0);
+    q->aux = vector_bytes(g.k) + (q->train && !leaves_raw(q->op) ? (size_t)(rows * g.k) * sizeof(pith_real) : 0);
     q->scratch = pithp_conv_fwd_scratch(&g, q->threads);
     q->scratch_back = PITHP_MAX(bn, back);
     return true;
+}
+
+static pithp_x_src load_of(const pith_val *x)
+{
+    const pithp_norm *n = x->norm;
+    return n == NULL ? (pithp_x_src){ 0 } : (pithp_x_src){ n->scale, n->shift, n->act };
 }
 
 static void fused_forward(const pith_call *k)
@@ -61,7 +75,9 @@ static void fused_forward(const pith_call *k)
     int64_t rows = g.n * g.p * g.q;
     pithp_bn_vec v = pithp_bn_vectors(k->aux, g.k);
     pith_real *var = v.d + g.k, *running_mean = k->in[RUN_MEAN].data, *running_var = k->in[RUN_VAR].data;
-    pithp_conv_fwd f = { .g = g, .x = k->in[X].data, .w = k->in[W].data, .scratch = k->scratch };
+    pithp_conv_fwd f = {
+        .g = g, .x = k->in[X].data, .w = k->in[W].data, .scratch = k->scratch, .load = load_of(&k->in[X])
+    };
 
     if (!batch_stats(k)) {
         for (int64_t i = 0; i < g.k; i++)
@@ -83,6 +99,8 @@ static void fused_forward(const pith_call *k)
         pithp_bn_running(&a->bn, v.mean, var, rows, g.k, running_mean, running_var);
         pithp_bn_coef(&v, var, k->in[GAMMA].data, k->in[BETA].data, a->bn.eps, g.k);
     }
+    if (leaves_raw(k->op))
+        return;
     if (k->train)
         pithp_affine_act(e, f.y, v.scale, v.shift, k->in[RES].data, false, a->act, rows, g.k, k->out.data);
     else if (k->in[RES].data != NULL)
@@ -108,7 +126,8 @@ static void fused_backward(const pith_call *k)
     pithp_bn_vec v = pithp_bn_vectors(k->aux, g.k);
     const pith_real *y = saved_y(k, g.k), *dz = k->out.grad;
 
-    pithp_bn_reduce(e, dz, y, v.scale, v.shift, v.mean, a->act, rows, g.k, v.s1, v.s2, k->scratch);
+    if (!leaves_raw(k->op))
+        pithp_bn_reduce(e, dz, y, v.scale, v.shift, v.mean, a->act, rows, g.k, v.s1, v.s2, k->scratch);
     for (int i = W; i <= BETA; i++)
         pithp_clear_grad(&k->in[i]);
     pithp_bn_back_coef(&v, batch_stats(k), rows, g.k, k->in[GAMMA].grad, k->in[BETA].grad);
@@ -126,20 +145,53 @@ static void fused_backward(const pith_call *k)
                          .dx = k->in[X].grad,
                          .dx_add = k->in[X].grad_add,
                          .dw = k->in[W].grad,
-                         .scratch = k->scratch };
+                         .scratch = k->scratch,
+                         .load = load_of(&k->in[X]) };
+    if (k->in[X].norm != NULL && b.dx != NULL) {
+        b.load_mean = k->in[X].norm->mean;
+        b.load_s1 = k->in[X].norm->s1;
+        b.load_s2 = k->in[X].norm->s2;
+    }
     if (b.dx != NULL || b.dw != NULL)
         pithp_conv_backward(e, &b);
     residual_grad(k, e, rows * g.k);
 }
 
-const pith_op pithp_op_conv_bn_act = { .name = "conv_bn_act",
-                                       .min_in = 6,
-                                       .max_in = N_IN,
-                                       .attr_size = sizeof(attr_t),
-                                       .shape = fused_shape,
-                                       .forward = fused_forward,
-                                       .backward = fused_backward,
-                                       .reads = PITH_READS_IN(X) | PITH_READS_IN(W),
-                                       .no_grad = 1u << RUN_MEAN | 1u << RUN_VAR,
-                                       .state = 1u << RUN_MEAN | 1u << RUN_VAR,
-                                       .grad_alias = RES + 1 };
+static int64_t fused_macs(const pith_infer *q)
+{
+    const attr_t *a = q->attr;
+    pithp_conv g = pithp_conv_geometry_of(&a->conv, q->in[X], q->in[W]);
+    return g.n * g.p * g.q * g.k * g.r * g.s * (g.c / g.groups);
+}
+
+#define FUSED_OP(name_, reads_)                                                                             \
+    {                                                                                                       \
+        .name = name_, .min_in = 6, .max_in = N_IN, .attr_size = sizeof(attr_t), .shape = fused_shape,      \
+        .forward = fused_forward, .backward = fused_backward, .macs = fused_macs,                           \
+        .reads = PITH_READS_IN(X) | PITH_READS_IN(W) | (reads_), .no_grad = 1u << RUN_MEAN | 1u << RUN_VAR, \
+        .state = 1u << RUN_MEAN | 1u << RUN_VAR, .grad_alias = RES + 1                                      \
+    }
+
+const pith_op pithp_op_conv_bn_act = FUSED_OP("conv_bn_act", 0);
+const pith_op pithp_op_conv_bn_raw = FUSED_OP("conv_bn_raw", PITH_READS_OUT);
+
+/* ---- Leaving the result raw, and loading one ---- */
+static bool has_no_residual(const void *attr, const pith_shape *in) { return in[RES].ndim < 0; }
+
+static bool can_load(const void *attr, const pith_shape *in)
+{
+    pithp_conv g = pithp_conv_geometry_of(&((const attr_t *)attr)->conv, in[X], in[W]);
+    return pithp_conv_loads(&g);
+}
+
+static pithp_norm norm_of(const pith_call *k)
+{
+    const attr_t *a = k->attr;
+    pithp_bn_vec v = pithp_bn_vectors(k->aux, geometry(k).k);
+    return (pithp_norm){ v.scale, v.shift, v.mean, v.s1, v.s2, a->act };
+}
+
+const pithp_raw_rule pithp_raw_rules[] = {
+    { &pithp_op_conv_bn_act, &pithp_op_conv_bn_raw, X, has_no_residual, can_load, norm_of }
+};
+const size_t pithp_raw_rules_n = PITHP_LEN(pithp_raw_rules);
