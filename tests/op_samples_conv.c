@@ -327,7 +327,8 @@ static pith_tensor *raw_build(op_case *k)
         conv = pith_conv2d(z, op_input(k, W2, PITH_SHAPE(out, 1, 1, c), -1, 1, true), NULL, cfg);
     }
     pith_shape v = PITH_SHAPE(out);
-    pith_tensor *gamma = constant(k, v, 0.5, 1.5), *beta = constant(k, v, -1, 1), *mean = constant(k, v, 0, 1);
+    pith_tensor *gamma = constant(k, v, 0.5, 1.5), *beta = constant(k, v, -1, 1),
+                *mean = constant(k, v, 0, 1);
     return pith_relu6(pith_batch_norm(conv, gamma, beta, mean, constant(k, v, 0.5, 2),
                                       (pith_batch_norm_cfg){ .eps = 0.1, .frozen = k->index % 7 == 3 }));
 }

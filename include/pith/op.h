@@ -21,7 +21,7 @@ typedef struct {
         *data; /* values, row-major (pith_real for PITH_F32); in backward NULL unless the op's `reads` asks */
     pith_real
         *grad; /* backward only: of the result dL/dout, of an operand where dL/din goes; NULL: not wanted */
-    bool grad_add; /* backward, operands: add to grad instead of writing it */
+    bool grad_add;                 /* backward, operands: add to grad instead of writing it */
     const struct pithp_norm *norm; /* NULL but between fused steps of a plan: data is not yet normalised */
 } pith_val;
 

@@ -112,8 +112,9 @@ typedef struct pithp_norm {
 } pithp_norm;
 
 typedef struct {
-    const pith_op *op, *raw; /* a step, and the one that does the same and leaves its result raw; NULL: only loads */
-    int operand;             /* the operand that it can load raw, or -1 */
+    const pith_op *op,
+        *raw;    /* a step, and the one that does the same and leaves its result raw; NULL: only loads */
+    int operand; /* the operand that it can load raw, or -1 */
     bool (*leaves)(const void *attr, const pith_shape *in);
     bool (*loads)(const void *attr, const pith_shape *in);
     pithp_norm (*norm)(const pith_call *k); /* of a raw step */
@@ -135,7 +136,7 @@ typedef struct {
     int grad_alias; /* value index whose gradient memory this one shares, -1 none */
     bool need_grad, target, batched, raw;
     pithp_norm norm; /* of a raw value */
-    int step; /* that computes it, -1 for leaves */
+    int step;        /* that computes it, -1 for leaves */
     int uses;
 } pithp_value;
 
@@ -184,8 +185,8 @@ static inline int pithp_time_end(const pith_plan *p) { return 2 * p->n_steps; }
 
 /* plan.c calls these, in this order; each records its error. */
 pith_status pithp_plan_collect(pith_plan *p, pith_tensor *const *targets, int n); /* values, steps, fusion */
-void pithp_plan_raw(pith_plan *p); /* which values stay raw */
-const pithp_raw_rule *pithp_raw_rule_of(const pith_op *op); /* NULL: none */
+void pithp_plan_raw(pith_plan *p);                                                /* which values stay raw */
+const pithp_raw_rule *pithp_raw_rule_of(const pith_op *op);                       /* NULL: none */
 pith_status pithp_plan_infer(pith_plan *p, int64_t n);                            /* shapes for n samples */
 pith_status pithp_plan_autograd(pith_plan *p);                      /* who needs a gradient, who writes it */
 pith_status pithp_plan_layout(pith_plan *p);                        /* lifetimes, blocks, the arena */

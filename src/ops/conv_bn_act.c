@@ -55,7 +55,8 @@ static bool fused_shape(pith_infer *q)
         return pith_op_fail(q, "the residual must have the result's shape");
     int64_t rows = g.n * g.p * g.q;
     size_t bn = pithp_bn_scratch(rows, g.k), back = pithp_conv_bwd_scratch(&g, q->threads);
-    q->aux = vector_bytes(g.k) + (q->train && !leaves_raw(q->op) ? (size_t)(rows * g.k) * sizeof(pith_real) : 0);
+    q->aux =
+        vector_bytes(g.k) + (q->train && !leaves_raw(q->op) ? (size_t)(rows * g.k) * sizeof(pith_real) : 0);
     q->scratch = pithp_conv_fwd_scratch(&g, q->threads);
     q->scratch_back = PITHP_MAX(bn, back);
     return true;
@@ -191,7 +192,6 @@ static pithp_norm norm_of(const pith_call *k)
     return (pithp_norm){ v.scale, v.shift, v.mean, v.s1, v.s2, a->act };
 }
 
-const pithp_raw_rule pithp_raw_rules[] = {
-    { &pithp_op_conv_bn_act, &pithp_op_conv_bn_raw, X, has_no_residual, can_load, norm_of }
-};
+const pithp_raw_rule pithp_raw_rules[] = { { &pithp_op_conv_bn_act, &pithp_op_conv_bn_raw, X, has_no_residual,
+                                             can_load, norm_of } };
 const size_t pithp_raw_rules_n = PITHP_LEN(pithp_raw_rules);
