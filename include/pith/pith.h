@@ -4,12 +4,12 @@
 
 #include <pith/ctx.h>
 #include <pith/data.h>
+#include <pith/export.h>
 #include <pith/file.h>
 #include <pith/model.h>
 #include <pith/nn.h>
 #include <pith/op.h>
 #include <pith/ops.h>
-#include <pith/quantizer.h>
 #include <pith/tensor.h>
 #include <pith/train.h>
 

@@ -106,6 +106,6 @@ void progress_count(progress_view *v, const char *what, int64_t done, int64_t to
 void progress_close(progress_view *v);
 
 /* ---- Verbs --------------------------------------------------------------------------------------------------- */
-extern const verb verb_train, verb_eval, verb_predict, verb_info, verb_bench, verb_data;
+extern const verb verb_train, verb_eval, verb_predict, verb_info, verb_bench, verb_data, verb_export;
 
 #endif

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Comparisons with readers and engines that nobody here wrote, in a virtual environment of its own.
 # usage: tests/interop/run.sh BUILD-DIR [VENV]   Ends with "N passed, N failed, N skipped".
-# The safetensors package reads our files always; PyTorch repeats a training step where it can be imported (it is large and
+# The safetensors package reads our files always, LiteRT runs our .tflite files; PyTorch repeats a training step where it can be imported (it is large and
 # is installed only with INTEROP_TORCH=1).
 set -u
 build=${1:?usage: run.sh BUILD-DIR [VENV]}
@@ -37,6 +37,16 @@ check() { # NAME COMMAND...
     fi
 }
 
+# A group of packages, installed when first asked for. Status 1, and it is told, where that is not possible.
+have() { # MODULES (comma-separated, to import) PACKAGES...
+    modules=$1
+    shift
+    "$venv/bin/python" -c "import $modules" 2>/dev/null && return
+    "$venv/bin/pip" install -q "$@" >"$work/log" 2>&1 && return
+    skipped=$((skipped + 1)); echo "skipped  $modules cannot be installed: $(tail -n 1 "$work/log")"
+    return 1
+}
+
 torch=no
 "$venv/bin/python" -c "import torch" 2>/dev/null && torch=yes
 for net in "efnet-nano 96 8" "efnet-nano 61 5" "lenet 28 8"; do
@@ -52,5 +62,12 @@ for net in "efnet-nano 96 8" "efnet-nano 61 5" "lenet 28 8"; do
         skipped=$((skipped + 1)); echo "skipped  $1 at $2: PyTorch is not installed (INTEROP_TORCH=1 installs it)"
     fi
 done
+
+# Every op and every family as .tflite, in LiteRT. The versions are those the checks were written with.
+mkdir "$work/nets"
+check "networks of all ops written in all formats" "$build/tests/interop/dump_nets" "$work/nets"
+if have tflite,flatbuffers,ai_edge_litert flatbuffers==25.12.19 tflite==2.18.0 ai-edge-litert==2.3.0; then
+    check "LiteRT runs our .tflite files" "$venv/bin/python" "$here/check_tflite.py" "$work/nets"
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

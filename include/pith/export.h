@@ -1,0 +1,35 @@
+/* pith/export.h: models in the formats that other people's runtimes read. */
+#ifndef PITH_EXPORT_H
+#define PITH_EXPORT_H
+
+#include <pith/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How numbers are stored.
+   PITH_EXPORT_F32  weights and activations float32
+   PITH_EXPORT_F16  weights float16 (half the size), activations float32 */
+typedef enum { PITH_EXPORT_F32 = 0, PITH_EXPORT_F16 } pith_export_numbers;
+
+typedef struct {
+    pith_export_numbers numbers;
+} pith_export_cfg;
+
+/* Writes a model as .tflite (TensorFlow Lite, LiteRT, TensorFlow Lite Micro). Batch norms are folded into the layers before
+   them, dropout disappears, what does not depend on the input is computed once; SAME padding stays SAME, explicit padding
+   becomes an op PAD only where SAME and VALID do not say the same. The input is float32 [1,H,W,C], the output float32, as
+   the model has them. The model's name, its input normalisation and its class names (meta "classes": a JSON list) go along
+   as TensorFlow Lite's metadata: class names as labels.txt in a zip archive behind the model.
+   m          is not changed
+   path       the file; it is complete or not there
+   errors     PITH_EINVAL: an op (named, with its layer) that the format cannot express, or a model without input;
+              PITH_EFORMAT: a list of classes that is none; PITH_EIO, PITH_ENOTFOUND: the path. Nothing is written then.
+   source     tensorflow/compiler/mlir/lite/schema/schema.fbs, version 3. Since 0.1. */
+PITH_API pith_status pith_export_tflite(pith_model *m, const char *path, pith_export_cfg cfg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,89 @@
+/* pith export: a model in the formats that other runtimes read. */
+#include "cli/cli.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static pith_status as_safetensors(pith_model *m, const char *path, pith_export_cfg cfg)
+{
+    (void)cfg;
+    return pith_model_save(m, path, false);
+}
+
+static const struct {
+    const char *name;
+    pith_status (*write)(pith_model *m, const char *path, pith_export_cfg cfg);
+    bool numbers; /* takes --numbers */
+} formats[] = { { "tflite", pith_export_tflite, true }, { "safetensors", as_safetensors, false } };
+
+static const char *const numbers[] = { [PITH_EXPORT_F32] = "float32", [PITH_EXPORT_F16] = "float16" };
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+
+static int find_format(const char *name, const char *out)
+{
+    const char *dot = out ? strrchr(out, '.') : NULL;
+    if (!name)
+        name = dot ? dot + 1 : "";
+    for (int i = 0; i < COUNT(formats); i++)
+        if (!strcmp(formats[i].name, name))
+            return i;
+    say("export: '%s' is no format; expected --format tflite or safetensors (or OUT ending in it)", name);
+    return -1;
+}
+
+static int find_numbers(const char *name)
+{
+    for (int i = 0; i < COUNT(numbers); i++)
+        if (!name || !strcmp(numbers[i], name))
+            return i;
+    say("export: '%s' are no numbers; expected --numbers float32 or float16", name);
+    return -1;
+}
+
+static int run(int argc, char **argv)
+{
+    common k = { 0 };
+    model_opts o = { 0 };
+    const char *format = NULL, *out = NULL, *number = NULL, *name;
+    opt table[] = { TEXT("format", 'f', format, "tflite|safetensors", "file format (default: OUT's ending)"),
+                    TEXT("out", 'o', out, "OUT", "file to write"),
+                    TEXT("numbers", 0, number, "float32|float16", "of a .tflite's weights (default float32)"),
+                    INT("image-size", 0, o.image_size, "P", 4, 4096, "of a network by name"),
+                    INT("classes", 0, o.classes, "K", 2, 100000, "of a network by name (default 2)"),
+                    INT("channels", 0, o.channels, "C", 1, 64, "of a network by name"),
+                    REAL("width", 0, o.width, "W", 0.05, 16, "channel multiplier"),
+                    REAL("depth", 0, o.depth, "D", 0.05, 16, "repeat multiplier"),
+                    COMMON_OPTS(k),
+                    OPTS_END };
+    int n, status = opts_parse(&verb_export, table, argc, argv, &name, &n);
+    if (status >= 0)
+        return status;
+    int f = out ? find_format(format, out) : -1, as = find_numbers(number);
+    if (!out)
+        say("export: -o OUT is needed");
+    else if (f >= 0 && number && !formats[f].numbers)
+        say("export: --numbers is not for %s", formats[f].name);
+    if (f < 0 || as < 0 || (number && !formats[f].numbers))
+        return EXIT_USAGE;
+    pith_ctx *c = open_ctx(&k);
+    if (c == NULL)
+        return EXIT_FAILED;
+    pith_model *m = open_model(c, name, o);
+    if (m == NULL ||
+        formats[f].write(m, out, (pith_export_cfg){ .numbers = (pith_export_numbers)as }) != PITH_OK)
+        return failed(c);
+    struct stat st;
+    long long bytes = stat(out, &st) == 0 ? (long long)st.st_size : 0;
+    if (k.json)
+        print_json(json_pack("{s:o, s:s, s:I}", "path", json_bytes(out), "format", formats[f].name, "bytes",
+                             (json_int_t)bytes));
+    else if (!k.quiet)
+        printf("%s: %lld bytes\n", out, bytes);
+    pith_ctx_free(c);
+    return EXIT_DONE;
+}
+
+const verb verb_export = {
+    "export", "writes a model for other runtimes: .tflite", "MODEL -o OUT ", 1, 1, run
+};

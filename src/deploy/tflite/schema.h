@@ -1,0 +1,117 @@
+/* deploy/tflite/schema.h: numbers of the TFLite schema that are used here: enumerations, and the fields of tables.
+   Source: tensorflow/compiler/mlir/lite/schema/schema.fbs (version 3), as in github.com/tensorflow/tflite-micro; versions
+   of ops: tensorflow/lite/tools/versioning/op_version.cc. */
+#ifndef PITHP_TFLITE_SCHEMA_H
+#define PITHP_TFLITE_SCHEMA_H
+
+#define PITHP_TFL_IDENTIFIER "TFL3"
+enum { PITHP_TFL_VERSION = 3 };
+
+/* TensorType */
+enum { TFL_FLOAT32 = 0, TFL_FLOAT16 = 1, TFL_INT32 = 2, TFL_UINT8 = 3, TFL_INT64 = 4, TFL_INT8 = 9 };
+
+/* BuiltinOperator */
+enum {
+    TFL_ADD = 0,
+    TFL_AVERAGE_POOL_2D = 1,
+    TFL_CONCATENATION = 2,
+    TFL_CONV_2D = 3,
+    TFL_DEPTHWISE_CONV_2D = 4,
+    TFL_DEQUANTIZE = 6,
+    TFL_FULLY_CONNECTED = 9,
+    TFL_LOGISTIC = 14,
+    TFL_MAX_POOL_2D = 17,
+    TFL_MUL = 18,
+    TFL_RELU = 19,
+    TFL_RELU6 = 21,
+    TFL_RESHAPE = 22,
+    TFL_SOFTMAX = 25,
+    TFL_TANH = 28,
+    TFL_PAD = 34,
+    TFL_TRANSPOSE = 39,
+    TFL_MEAN = 40,
+    TFL_SUB = 41,
+    TFL_DIV = 42,
+    TFL_EXP = 47,
+    TFL_LOG_SOFTMAX = 50,
+    TFL_MAXIMUM = 55,
+    TFL_MINIMUM = 57,
+    TFL_PADV2 = 60,
+    TFL_LOG = 73,
+    TFL_SUM = 74,
+    TFL_SQRT = 75,
+    TFL_REDUCE_MAX = 82,
+    TFL_SQUARE = 92,
+    TFL_ABS = 101,
+    TFL_QUANTIZE = 114,
+    TFL_HARD_SWISH = 117,
+    TFL_BATCH_MATMUL = 126,
+    TFL_PLACEHOLDER_FOR_GREATER_OP_CODES = 127
+};
+
+/* BuiltinOptions: the union's types, from 1 */
+enum {
+    TFL_OPT_NONE = 0,
+    TFL_OPT_CONV_2D = 1,
+    TFL_OPT_DEPTHWISE_CONV_2D = 2,
+    TFL_OPT_POOL_2D = 5,
+    TFL_OPT_FULLY_CONNECTED = 8,
+    TFL_OPT_SOFTMAX = 9,
+    TFL_OPT_CONCATENATION = 10,
+    TFL_OPT_ADD = 11,
+    TFL_OPT_RESHAPE = 17,
+    TFL_OPT_MUL = 21,
+    TFL_OPT_PAD = 22,
+    TFL_OPT_TRANSPOSE = 26,
+    TFL_OPT_REDUCER = 27,
+    TFL_OPT_SUB = 28,
+    TFL_OPT_DIV = 29,
+    TFL_OPT_EXP = 33,
+    TFL_OPT_LOG_SOFTMAX = 36,
+    TFL_OPT_DEQUANTIZE = 38,
+    TFL_OPT_MAXIMUM_MINIMUM = 39,
+    TFL_OPT_PADV2 = 43,
+    TFL_OPT_SQUARE = 66,
+    TFL_OPT_ABS = 78,
+    TFL_OPT_QUANTIZE = 89,
+    TFL_OPT_HARD_SWISH = 91,
+    TFL_OPT_BATCH_MATMUL = 101
+};
+
+/* Padding, ActivationFunctionType */
+enum { TFL_SAME = 0, TFL_VALID = 1 };
+enum { TFL_ACT_NONE = 0, TFL_ACT_RELU = 1, TFL_ACT_RELU_N1_TO_1 = 2, TFL_ACT_RELU6 = 3 };
+
+/* Fields */
+enum {
+    TFL_MODEL_VERSION,
+    TFL_MODEL_CODES,
+    TFL_MODEL_SUBGRAPHS,
+    TFL_MODEL_DESCRIPTION,
+    TFL_MODEL_BUFFERS,
+    TFL_MODEL_METADATA = 6,
+    TFL_MODEL_SIGNATURES
+};
+enum { TFL_CODE_DEPRECATED, TFL_CODE_CUSTOM, TFL_CODE_VERSION, TFL_CODE_BUILTIN };
+enum {
+    TFL_SUBGRAPH_TENSORS,
+    TFL_SUBGRAPH_INPUTS,
+    TFL_SUBGRAPH_OUTPUTS,
+    TFL_SUBGRAPH_OPERATORS,
+    TFL_SUBGRAPH_NAME
+};
+enum { TFL_TENSOR_SHAPE, TFL_TENSOR_TYPE, TFL_TENSOR_BUFFER, TFL_TENSOR_NAME, TFL_TENSOR_QUANTIZATION };
+enum { TFL_QUANT_SCALE = 2, TFL_QUANT_ZERO_POINT = 3, TFL_QUANT_DIMENSION = 6 };
+enum {
+    TFL_OPERATOR_CODE,
+    TFL_OPERATOR_INPUTS,
+    TFL_OPERATOR_OUTPUTS,
+    TFL_OPERATOR_OPTIONS_TYPE,
+    TFL_OPERATOR_OPTIONS
+};
+enum { TFL_BUFFER_DATA };
+enum { TFL_METADATA_NAME, TFL_METADATA_BUFFER };
+enum { TFL_SIGNATURE_INPUTS, TFL_SIGNATURE_OUTPUTS, TFL_SIGNATURE_KEY, TFL_SIGNATURE_SUBGRAPH = 4 };
+enum { TFL_TENSORMAP_NAME, TFL_TENSORMAP_INDEX };
+
+#endif

@@ -1,0 +1,191 @@
+/* deploy/tflite/windows.c: convolutions, dense layers and pools of the float graph, and their padding.
+   Numbers of fields: Conv2DOptions, DepthwiseConv2DOptions, Pool2DOptions, FullyConnectedOptions in schema.fbs. */
+#include "deploy/tflite/emit.h"
+#include "ops/conv.h"
+#include <float.h>
+
+/* SAME in one dimension: ceil(in / stride) outputs, the smaller half of the zeroes before. */
+static bool is_same(pithp_tfl_extent x)
+{
+    int64_t out = (x.in + x.stride - 1) / x.stride,
+            pad = PITHP_MAX((out - 1) * x.stride + x.window - x.in, 0);
+    return x.out == out && x.lead == pad / 2;
+}
+
+static bool is_valid(pithp_tfl_extent x)
+{
+    return x.lead == 0 && x.in >= x.window && x.out == (x.in - x.window) / x.stride + 1;
+}
+
+/* Rows before and after, so that VALID gives the same windows; rows behind the last window are left out. */
+static void amounts(pithp_tfl_extent x, int64_t *before, int64_t *after)
+{
+    *before = x.lead;
+    *after = PITHP_MAX((x.out - 1) * x.stride + x.window - x.in - x.lead, 0);
+}
+
+pithp_tfl_padding pithp_tfl_pad_of(pithp_tfl_extent rows, pithp_tfl_extent columns)
+{
+    pithp_tfl_padding p = { .padding = TFL_VALID };
+    if (is_valid(rows) && is_valid(columns))
+        return p;
+    if (is_same(rows) && is_same(columns)) {
+        p.padding = TFL_SAME;
+        return p;
+    }
+    amounts(rows, &p.amount[0], &p.amount[1]);
+    amounts(columns, &p.amount[2], &p.amount[3]);
+    p.around = p.amount[0] || p.amount[1] || p.amount[2] || p.amount[3];
+    return p;
+}
+
+int pithp_tfl_pad_around(pithp_tfl_emit *e, const pithp_fstep *s, int x, const int64_t amount[4], float value)
+{
+    pith_shape shape = pithp_tfl_shape(e, s, 0);
+    shape.d[1] += amount[0] + amount[1];
+    shape.d[2] += amount[2] + amount[3];
+    const int32_t rows[8] = {
+        0, 0, (int32_t)amount[0], (int32_t)amount[1], (int32_t)amount[2], (int32_t)amount[3], 0, 0
+    };
+    int in[3] = { x, pithp_tfl_ints(e, s, "paddings", PITH_SHAPE(4, 2), rows) }, n = 2;
+    if (value != 0)
+        in[n++] = pithp_tfl_real(e, s, "padding_value", value);
+    int out = pithp_tfl_between(e, s, "padded", shape);
+    pithp_tfl_put(e, n == 2 ? TFL_PAD : TFL_PADV2, 1, in, n, out, n == 2 ? TFL_OPT_PAD : TFL_OPT_PADV2, NULL,
+                  0);
+    return out;
+}
+
+/* ---- Convolutions ---- */
+/* The bias; zeroes where there is none, since not all runtimes do without. */
+static int bias(pithp_tfl_emit *e, const pithp_fstep *s, int64_t channels)
+{
+    if (s->n_in > 2 && s->in[2] >= 0)
+        return pithp_tfl_in(e, s, 2);
+    float *zeroes = PITHP_NEW_N(e->w.c, float, channels);
+    char *name = pithp_sprintf(e->w.c, "%s/zero_bias", e->g->values[s->out].name);
+    int t = -1;
+    if (zeroes && name)
+        t = pithp_tfl_add_tensor(
+            &e->w, &(pithp_tfl_tensor){
+                       .name = name, .type = TFL_FLOAT32, .shape = PITH_SHAPE(channels), .data = zeroes });
+    else
+        pithp_tfl_fail(&e->w, PITH_ENOMEM);
+    pithp_free(e->w.c, zeroes);
+    pithp_free(e->w.c, name);
+    return t;
+}
+
+static pithp_conv geometry(const pithp_tfl_emit *e, const pithp_fstep *s)
+{
+    return pithp_conv_geometry_of(s->node->attr, pithp_tfl_shape(e, s, 0), pithp_tfl_shape(e, s, 1));
+}
+
+/* The operands, padded where need be. Returns SAME or VALID. */
+static int conv_operands(pithp_tfl_emit *e, const pithp_fstep *s, const pithp_conv *g, int in[3])
+{
+    pithp_tfl_padding p =
+        pithp_tfl_pad_of((pithp_tfl_extent){ g->h, g->p, (g->r - 1) * g->dil_h + 1, g->stride_h, g->pt },
+                         (pithp_tfl_extent){ g->w, g->q, (g->s - 1) * g->dil_w + 1, g->stride_w, g->pl });
+    in[0] = pithp_tfl_in(e, s, 0);
+    if (p.around)
+        in[0] = pithp_tfl_pad_around(e, s, in[0], p.amount, 0);
+    in[1] = pithp_tfl_in(e, s, 1);
+    in[2] = bias(e, s, g->k);
+    return p.padding;
+}
+
+void pithp_tfl_conv(pithp_tfl_emit *e, const pithp_fstep *s)
+{
+    pithp_conv g = geometry(e, s);
+    int in[3], padding = conv_operands(e, s, &g, in);
+    const pithp_tfl_option o[] = { PITHP_TFL_B(0, padding),    PITHP_TFL_I(1, g.stride_w),
+                                   PITHP_TFL_I(2, g.stride_h), PITHP_TFL_B(3, pithp_tfl_act(s->act)),
+                                   PITHP_TFL_I1(4, g.dil_w),   PITHP_TFL_I1(5, g.dil_h) };
+    pithp_tfl_put(e, TFL_CONV_2D, g.groups > 1 ? 6 : 1, in, 3, pithp_tfl_out(e, s), TFL_OPT_CONV_2D, o,
+                  PITHP_LEN(o));
+}
+
+void pithp_tfl_depthwise(pithp_tfl_emit *e, const pithp_fstep *s)
+{
+    pithp_conv g = geometry(e, s);
+    int in[3], padding = conv_operands(e, s, &g, in);
+    const pithp_tfl_option o[] = { PITHP_TFL_B(0, padding),
+                                   PITHP_TFL_I(1, g.stride_w),
+                                   PITHP_TFL_I(2, g.stride_h),
+                                   PITHP_TFL_I(3, 1),
+                                   PITHP_TFL_B(4, pithp_tfl_act(s->act)),
+                                   PITHP_TFL_I1(5, g.dil_w),
+                                   PITHP_TFL_I1(6, g.dil_h) };
+    pithp_tfl_put(e, TFL_DEPTHWISE_CONV_2D, g.dil_w != 1 || g.dil_h != 1 ? 2 : 1, in, 3, pithp_tfl_out(e, s),
+                  TFL_OPT_DEPTHWISE_CONV_2D, o, PITHP_LEN(o));
+}
+
+void pithp_tfl_dense(pithp_tfl_emit *e, const pithp_fstep *s)
+{
+    const pithp_tfl_option o[] = { PITHP_TFL_B(0, pithp_tfl_act(s->act)) };
+    int in[3] = { pithp_tfl_in(e, s, 0), pithp_tfl_in(e, s, 1), bias(e, s, pithp_tfl_shape(e, s, 1).d[0]) };
+    pithp_tfl_put(e, TFL_FULLY_CONNECTED, 1, in, 3, pithp_tfl_out(e, s), TFL_OPT_FULLY_CONNECTED, o,
+                  PITHP_LEN(o));
+}
+
+/* ---- Pools ---- */
+typedef struct {
+    int64_t r, s, stride_h, stride_w;
+    pithp_tfl_padding padding;
+} pool;
+
+static int64_t lead(const pith_tensor *t, const char *explicit_pad, int64_t in, int64_t out, int64_t window,
+                    int64_t stride)
+{
+    switch (pithp_attr_int(t, "pad_mode")) {
+    case PITH_SAME: return PITHP_MAX((out - 1) * stride + window - in, 0) / 2;
+    case PITH_EXPLICIT: return pithp_attr_int(t, explicit_pad);
+    default: return 0;
+    }
+}
+
+static pool pool_of(const pithp_tfl_emit *e, const pithp_fstep *s)
+{
+    const pith_tensor *t = s->node;
+    pith_shape x = pithp_tfl_shape(e, s, 0), y = e->g->values[s->out].shape;
+    int64_t kernel = pithp_attr_int(t, "kernel"), kernel_w = pithp_attr_int(t, "kernel_w"),
+            stride = pithp_attr_int(t, "stride"), stride_w = pithp_attr_int(t, "stride_w");
+    pool p = { .r = kernel, .s = kernel_w ? kernel_w : kernel };
+    p.stride_h = stride ? stride : p.r;
+    p.stride_w = stride_w ? stride_w : stride ? stride : p.s;
+    p.padding = pithp_tfl_pad_of((pithp_tfl_extent){ x.d[1], y.d[1], p.r, p.stride_h,
+                                                     lead(t, "pad_top", x.d[1], y.d[1], p.r, p.stride_h) },
+                                 (pithp_tfl_extent){ x.d[2], y.d[2], p.s, p.stride_w,
+                                                     lead(t, "pad_left", x.d[2], y.d[2], p.s, p.stride_w) });
+    return p;
+}
+
+static void put_pool(pithp_tfl_emit *e, const pithp_fstep *s, int builtin, const pool *p, int x)
+{
+    const pithp_tfl_option o[] = { PITHP_TFL_B(0, p->padding.padding), PITHP_TFL_I(1, p->stride_w),
+                                   PITHP_TFL_I(2, p->stride_h), PITHP_TFL_I(3, p->s), PITHP_TFL_I(4, p->r) };
+    pithp_tfl_put(e, builtin, 1, &x, 1, pithp_tfl_out(e, s), TFL_OPT_POOL_2D, o, PITHP_LEN(o));
+}
+
+void pithp_tfl_maxpool(pithp_tfl_emit *e, const pithp_fstep *s)
+{
+    pool p = pool_of(e, s);
+    int x = pithp_tfl_in(e, s, 0);
+    if (p.padding.around)
+        x = pithp_tfl_pad_around(e, s, x, p.padding.amount, -FLT_MAX);
+    put_pool(e, s, TFL_MAX_POOL_2D, &p, x);
+}
+
+void pithp_tfl_avgpool(pithp_tfl_emit *e, const pithp_fstep *s)
+{
+    pool p = pool_of(e, s);
+    if (p.padding.around) {
+        pithp_tfl_refuse(
+            e, s,
+            "its explicit padding is neither SAME nor VALID, and cells outside the image would count "
+            "in the average; use PITH_SAME or PITH_VALID");
+        return;
+    }
+    put_pool(e, s, TFL_AVERAGE_POOL_2D, &p, pithp_tfl_in(e, s, 0));
+}
