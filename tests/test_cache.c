@@ -5,6 +5,7 @@
 #include "suite.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -254,6 +255,26 @@ START_TEST(flipped_anywhere)
 }
 END_TEST
 
+/* Found by fuzz_cache: a folder with a split of its own has no image on neither side, any other only such. */
+START_TEST(sides_of_the_split)
+{
+    bytes b = packed("sides");
+    pithp_pack_head h;
+    memcpy(&h, b.p, sizeof h);
+    for (int own = 0; own < 2; own++)
+        for (uint8_t side = 0; side <= PITHP_SPLIT_NONE + 1; side++) {
+            h.own_split = (uint32_t)own;
+            memcpy(b.p, &h, sizeof h);
+            for (uint32_t i = 0; i < h.n_images; i++)
+                b.p[h.index_offset + i * sizeof(pithp_pack_rec) + offsetof(pithp_pack_rec, split)] =
+                    i ? own ? PITH_VAL : PITHP_SPLIT_NONE : side;
+            pithp_pack_seal(b.p, b.n);
+            ck_assert_int_eq(parses(b.p, b.n), own ? side <= PITH_VAL : side == PITHP_SPLIT_NONE);
+        }
+    bytes_free(&b);
+}
+END_TEST
+
 START_TEST(damaged_file_is_replaced)
 {
     bytes b = packed("heal");
@@ -318,6 +339,7 @@ int main(void)
     tcase_add_test(t, progress_and_stop);
     tcase_add_test(t, cut_anywhere);
     tcase_add_test(t, flipped_anywhere);
+    tcase_add_test(t, sides_of_the_split);
     tcase_add_test(t, damaged_file_is_replaced);
     tcase_add_test(t, damaged_pixels_are_noticed);
     return suite_run("cache", s);

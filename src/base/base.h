@@ -122,7 +122,8 @@ typedef enum {
     PITHP_USE_DROPOUT, /* + node id in the high bits of sample */
     PITHP_USE_SPLIT,
     PITHP_USE_MIX,
-    PITHP_USE_OTHER
+    PITHP_USE_OTHER,
+    PITHP_USE_CLUSTER /* first centres of k-means; epoch = which start */
 } pithp_use;
 
 typedef struct {

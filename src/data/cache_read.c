@@ -57,6 +57,8 @@ static const char *read_images(const uint8_t *p, const pithp_pack_head *h, pithp
         if (r.label >= h->n_classes || r.path >= h->strings_bytes || r.split > PITHP_SPLIT_NONE ||
             r.format > PITHP_GIF)
             return "label or name out of range";
+        if ((r.split == PITHP_SPLIT_NONE) == (h->own_split != 0))
+            return "image on neither side of the split";
         out->image[i] = (pithp_image){ r.offset, r.hash,       r.path,        (int32_t)r.label, r.width,
                                        r.height, r.full_width, r.full_height, r.split,          r.format };
     }

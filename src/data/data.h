@@ -102,11 +102,8 @@ pith_status pithp_layout(pithp_scan *s);
 typedef struct {
     pith_ctx *c;
     pthread_mutex_t *lock;
-    uint8_t *file, *full, *small, *turned;
-    size_t file_cap, full_cap, small_cap, turned_cap;
-    float *acc;
-    int32_t *taps;
-    size_t acc_cap, taps_cap;
+    uint8_t *file, *full, *small, *turned, *taps;
+    size_t file_cap, full_cap, small_cap, turned_cap, taps_cap;
     bool failed; /* out of memory: no fault of the file at hand */
     char reason[PITHP_REASON];
 } pithp_work;

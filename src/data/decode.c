@@ -32,12 +32,9 @@ void pithp_work_free(pithp_work *w)
     pithp_free(w->c, w->full);
     pithp_free(w->c, w->small);
     pithp_free(w->c, w->turned);
-    pithp_free(w->c, w->acc);
     pithp_free(w->c, w->taps);
-    w->file = w->full = w->small = w->turned = NULL;
-    w->acc = NULL;
-    w->taps = NULL;
-    w->file_cap = w->full_cap = w->small_cap = w->turned_cap = w->acc_cap = w->taps_cap = 0;
+    w->file = w->full = w->small = w->turned = w->taps = NULL;
+    w->file_cap = w->full_cap = w->small_cap = w->turned_cap = w->taps_cap = 0;
 }
 
 const char *pithp_reason(pithp_work *w, const char *fmt, ...)

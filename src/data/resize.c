@@ -1,12 +1,12 @@
 /* data/resize.c: reduces a decoded picture to the size that is stored. Separable Catmull-Rom (Keys, "Cubic
    convolution interpolation for digital image processing", 1981, a = -1/2), widened by the scale so that
-   nothing aliases. Weights are whole numbers out of 2^14: sums are exact in float and in int32, the result
-   the same everywhere. */
+   nothing aliases. Weights are whole numbers out of 2^14, and so is all arithmetic on pixels: the result is
+   the same everywhere. Rows are blended first, over the whole width, then columns; resize_rows.c has the
+   loops. */
 #include "data/data.h"
+#include "data/resize.h"
 #include <math.h>
 #include <string.h>
-
-enum { Q = 14, KEEP = 6 }; /* bits of a weight; fractional bits kept between the passes */
 
 int pithp_store_size(int size) { return ((size * 4 + 2) / 3 + 7) / 8 * 8; }
 
@@ -18,66 +18,59 @@ static double catmull_rom(double x)
     return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
 }
 
-static int max_taps(int from, int to) { return (int)(4.0 * from / to) + 3; }
+/* Even: weights are used in pairs. */
+static int max_taps(int from, int to) { return ((int)(4.0 * from / to) + 3 + 1) & ~1; }
 
-/* taps [to][2 + max]: first source index, number of weights, weights that add up to 2^Q. */
-static void fill_taps(int32_t *taps, int max, int from, int to)
+/* Whole numbers that add up to 2^PITHP_TAP_BITS; the largest of them takes what rounding left. */
+static void fill_weights(int16_t *weight, int n, double start, double scale)
+{
+    enum { KNOWN = 32 }; /* values of the filter that are not computed twice */
+    double sum = 0, known[KNOWN];
+    for (int k = 0; k < n; k++) {
+        double v = catmull_rom((k + start) / scale);
+        known[k % KNOWN] = v;
+        sum += v;
+    }
+    int total = 0, best = 0;
+    weight[0] = 0; /* n is 1 at least */
+    for (int k = 0; k < n; k++) {
+        double v = n <= KNOWN ? known[k] : catmull_rom((k + start) / scale);
+        weight[k] = (int16_t)floor(v / sum * (1 << PITHP_TAP_BITS) + 0.5);
+        total += weight[k];
+        if (weight[k] > weight[best])
+            best = k;
+    }
+    weight[best] = (int16_t)(weight[best] + (1 << PITHP_TAP_BITS) - total);
+}
+
+static void fill_taps(pithp_taps *t, int from, int to)
 {
     double scale = (double)from / to;
-    for (int i = 0; i < to; i++, taps += 2 + max) {
-        double center = (i + 0.5) * scale, sum = 0;
+    for (int i = 0; i < to; i++) {
+        double center = (i + 0.5) * scale;
         int first = (int)floor(center - 2 * scale + 0.5), last = (int)floor(center + 2 * scale + 0.5);
         first = PITHP_MAX(first, 0);
-        last = PITHP_MIN(PITHP_MIN(last, from), first + max);
-        for (int k = first; k < last; k++)
-            sum += catmull_rom((k + 0.5 - center) / scale);
-        int total = 0, best = 0;
-        for (int k = first; k < last; k++) {
-            int32_t w = (int32_t)floor(catmull_rom((k + 0.5 - center) / scale) / sum * (1 << Q) + 0.5);
-            taps[2 + k - first] = w;
-            total += w;
-            if (w > taps[2 + best])
-                best = k - first;
-        }
-        taps[2 + best] += (1 << Q) - total;
-        taps[0] = first;
-        taps[1] = last - first;
+        last = PITHP_MIN(PITHP_MIN(last, from), first + t->max);
+        int16_t *weight = t->weight + (size_t)i * (size_t)t->max;
+        fill_weights(weight, last - first, first + 0.5 - center, scale);
+        t->first[i] = first;
+        t->n[i] = last - first;
+        if (t->n[i] % 2)
+            weight[t->n[i]++] = 0;
     }
 }
 
-/* acc [n] = the weighted sum of rows of src, in units of 2^-Q; every partial sum is a whole number below
-   2^24. */
-PITHP_VECTORIZE static void blend_rows(float *restrict acc, const uint8_t *restrict src, size_t stride,
-                                       size_t n, const int32_t *taps)
+/* Lays out the taps of an axis at p; returns the bytes they take. */
+static size_t place_taps(pithp_taps *t, uint8_t *p, int from, int to)
 {
-    const uint8_t *row = src + (size_t)taps[0] * stride;
-    memset(acc, 0, n * sizeof *acc);
-    for (int k = 0; k < taps[1]; k++, row += stride) {
-        const float w = (float)taps[2 + k];
-        for (size_t i = 0; i < n; i++)
-            acc[i] += w * (float)row[i];
+    size_t n = (size_t)to;
+    t->max = max_taps(from, to);
+    if (p) {
+        t->first = (int32_t *)(void *)p;
+        t->n = t->first + n;
+        t->weight = (int16_t *)(void *)(t->n + n);
     }
-}
-
-static uint8_t clamp8(int32_t v) { return v < 0 ? 0 : v > 255 ? 255 : (uint8_t)v; }
-
-static void blend_columns(const float *acc, int32_t *line, size_t n, const int32_t *taps, int max, int dw,
-                          uint8_t *dst)
-{
-    for (size_t i = 0; i < n; i++)
-        line[i] = ((int32_t)acc[i] + (1 << (Q - KEEP - 1))) >> (Q - KEEP);
-    for (int x = 0; x < dw; x++, taps += 2 + max, dst += 3) {
-        const int32_t *p = line + (size_t)taps[0] * 3;
-        int32_t r = 1 << (Q + KEEP - 1), g = r, b = r;
-        for (int k = 0; k < taps[1]; k++, p += 3) {
-            r += taps[2 + k] * p[0];
-            g += taps[2 + k] * p[1];
-            b += taps[2 + k] * p[2];
-        }
-        dst[0] = clamp8(r >> (Q + KEEP));
-        dst[1] = clamp8(g >> (Q + KEEP));
-        dst[2] = clamp8(b >> (Q + KEEP));
-    }
+    return (n * (8 + 2 * (size_t)t->max) + 15) & ~(size_t)15;
 }
 
 bool pithp_reduce(pithp_work *w, const uint8_t *src, size_t stride, int sw, int sh, uint8_t *dst, int dw,
@@ -88,17 +81,23 @@ bool pithp_reduce(pithp_work *w, const uint8_t *src, size_t stride, int sw, int 
             memcpy(dst + (size_t)y * (size_t)sw * 3, src + (size_t)y * stride, (size_t)sw * 3);
         return true;
     }
-    int mx = max_taps(sw, dw), my = max_taps(sh, dh);
-    size_t n = (size_t)sw * 3, nx = (size_t)(2 + mx) * (size_t)dw, ny = (size_t)(2 + my) * (size_t)dh;
-    if (!pithp_work_need(w, &w->acc, &w->acc_cap, 2 * n * sizeof *w->acc) ||
-        !pithp_work_need(w, &w->taps, &w->taps_cap, (nx + ny) * sizeof *w->taps))
+    pithp_taps tx, ty;
+    size_t n = (size_t)sw * 3, line = (n + PITHP_LINE_SPARE + 7) & ~(size_t)7, lines = PITHP_LINES * line * 2;
+    size_t bytes = lines + place_taps(&tx, NULL, sw, dw) + place_taps(&ty, NULL, sh, dh);
+    if (!pithp_work_need(w, &w->taps, &w->taps_cap, bytes))
         return false;
-    int32_t *tx = w->taps, *ty = tx + nx, *line = (int32_t *)(void *)(w->acc + n);
-    fill_taps(tx, mx, sw, dw);
-    fill_taps(ty, my, sh, dh);
-    for (int y = 0; y < dh; y++) {
-        blend_rows(w->acc, src, stride, n, ty + (size_t)y * (size_t)(2 + my));
-        blend_columns(w->acc, line, n, tx, mx, dw, dst + (size_t)y * (size_t)dw * 3);
+    uint8_t *at = w->taps + lines;
+    at += place_taps(&tx, at, sw, dw);
+    place_taps(&ty, at, sh, dh);
+    fill_taps(&tx, sw, dw);
+    fill_taps(&ty, sh, dh);
+    int16_t *blended = (int16_t *)(void *)w->taps;
+    memset(blended, 0, lines);
+    for (int y = 0; y < dh; y += PITHP_LINES) {
+        int now = PITHP_MIN(dh - y, PITHP_LINES);
+        for (int i = 0; i < now; i++)
+            pithp_blend_rows(src, stride, n, sh, &ty, y + i, blended + (size_t)i * line);
+        pithp_blend_columns(blended, line, now, &tx, dw, dst + (size_t)y * (size_t)dw * 3);
     }
     return true;
 }

@@ -50,7 +50,7 @@ static size_t lay_out(pithp_transform *t, char *p, int size, int w, int h)
                  { &t->row, (n + 16) * 2 },
                  { &t->line, (n + 3 * taps + 16) * 4 } };
     for (size_t i = 0; i < PITHP_LEN(part); i++) {
-        void *here = p + at;
+        void *here = p ? p + at : NULL;
         if (p && part[i].to)
             memcpy(part[i].to, &here, sizeof here);
         at += (part[i].bytes + 63) & ~(size_t)63;
