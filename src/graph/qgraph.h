@@ -54,7 +54,7 @@ typedef struct {
     double beta;       /* softmax; 0: 1 */
     pith_shape shape;  /* reshape: wanted shape, [1,...]; mean: unused */
     bool keep_dims;    /* mean: [1,1,1,C] instead of [1,C] */
-    int8_t table[256]; /* table: result of -128, -127, ... 127 */
+    int8_t table[256]; /* table: results of -128, -127, ... 127 */
 } pithp_qattr;
 
 typedef struct pithp_qop pithp_qop;
@@ -142,6 +142,9 @@ size_t pithp_q_bytes(const pithp_qgraph *g);               /* of all constants *
 /* Records "layer NAME (CONV_2D): ..." and gives the code back. */
 pith_status pithp_q_error(const pithp_qgraph *g, const pithp_qnode *n, pith_status code, const char *fmt, ...)
     PITH_PRINTF(4, 5);
+/* Pieces of ops whose result's elements do not depend on each other: rows of the second dimension; one if flat. */
+int64_t pithp_q_rows(const pithp_qgraph *g, const pithp_qnode *n);
+int64_t pithp_q_row(const pithp_qtensor *out); /* elements of such a piece */
 void *pithp_q_prep(pithp_qgraph *g, pithp_qnode *n,
                    size_t bytes); /* sets and gives node->prep; NULL: no memory */
 pith_status pithp_q_want(const pithp_qgraph *g, const pithp_qnode *n, int i,
@@ -159,5 +162,28 @@ pith_status pithp_q_weights(const pithp_qgraph *g, const pithp_qnode *n, const p
    Operands, attributes, and what is particular. x, y: int8 [1,H,W,C] unless told. */
 extern const pithp_qop
     pithp_qop_conv2d; /* x, w [K,R,S,C/groups], bias [K]: stride, dilation, pad, groups, act */
+extern const pithp_qop
+    pithp_qop_depthwise; /* x, w [1,R,S,K], K a multiple of C, bias [K]: stride, dilation, pad, act */
+extern const pithp_qop pithp_qop_dense; /* x [1,...] with I elements, w [O,I], bias [O]: act. y [1,O] */
+extern const pithp_qop
+    pithp_qop_add; /* a, b: act. b like a, or one number, or one for each index of a's last */
+extern const pithp_qop pithp_qop_sub; /* dimension, and then perhaps a constant */
+extern const pithp_qop pithp_qop_mul;
+extern const pithp_qop pithp_qop_mean; /* x, over H and W: keep_dims. y [1,C] or [1,1,1,C] */
+extern const pithp_qop
+    pithp_qop_avgpool; /* x: kernel, stride, pad, act; keeps x's scale. Padding does not count */
+extern const pithp_qop pithp_qop_maxpool;
+extern const pithp_qop pithp_qop_pad;        /* x: pad, by x's zero point; keeps x's scale */
+extern const pithp_qop pithp_qop_concat;     /* up to ten, all of one scale: axis */
+extern const pithp_qop pithp_qop_reshape;    /* x: shape */
+extern const pithp_qop pithp_qop_relu;       /* x any shape; rescales */
+extern const pithp_qop pithp_qop_relu6;      /* x any shape; keeps x's scale, as TFLite Micro's does */
+extern const pithp_qop pithp_qop_logistic;   /* y must be { 1/256, -128 } */
+extern const pithp_qop pithp_qop_tanh;       /* y must be { 1/128, 0 } */
+extern const pithp_qop pithp_qop_hard_swish; /* x any shape */
+extern const pithp_qop pithp_qop_softmax;    /* over the last dimension: beta. y must be { 1/256, -128 } */
+extern const pithp_qop pithp_qop_table;      /* x any shape: table */
+extern const pithp_qop pithp_qop_quantize;   /* x float32, or int8 to be rescaled */
+extern const pithp_qop pithp_qop_dequantize; /* y float32 */
 
 #endif

@@ -47,22 +47,25 @@ pith_status pithp_q_window(const pithp_qgraph *g, const pithp_qnode *n, pithp_qt
     return PITH_OK;
 }
 
-pith_status pithp_q_conv(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out, pithp_iconv v, int axis)
+pith_status pithp_q_factors(pithp_qgraph *g, pithp_qnode *n, const pithp_qtensor *out, pithp_iconv v,
+                            int axis, bool form_float)
 {
-    pith_status st = pithp_q_window(g, n, out, &v);
-    if (st)
-        return st;
     pithp_qconv *prep = pithp_q_prep(g, n, sizeof *prep + (size_t)v.k * sizeof prep->scale[0]);
     if (!prep)
         return PITH_ENOMEM;
+    v.zero_in = pithp_q_in(g, n, 0)->zero;
+    v.zero_out = out->zero;
+    v.lo = n->lo;
+    v.hi = n->hi;
     prep->g = v;
     prep->g.scale = prep->scale;
-    return pithp_q_weights(g, n, out, axis, false, prep->scale, &prep->worst);
+    return pithp_q_weights(g, n, out, axis, form_float, prep->scale, &prep->worst);
 }
 
-int64_t pithp_q_conv_rows(const pithp_qgraph *g, const pithp_qnode *n)
+pith_status pithp_q_conv(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out, pithp_iconv v, int axis)
 {
-    return pithp_q_out(g, n)->shape.d[1];
+    pith_status st = pithp_q_window(g, n, out, &v);
+    return st ? st : pithp_q_factors(g, n, out, v, axis, false);
 }
 
 int64_t pithp_q_conv_macs(const pithp_qgraph *g, const pithp_qnode *n)

@@ -13,9 +13,11 @@ typedef struct {
 
 /* Fills v's window, sizes and zero points from operand 0 and the attributes; sets out->shape. v->k, r, s are set. */
 pith_status pithp_q_window(const pithp_qgraph *g, const pithp_qnode *n, pithp_qtensor *out, pithp_iconv *v);
-/* The window, then factors, into node->prep. `axis` of the weights' output channels. */
+/* Factors of a layer whose window is known, into node->prep; `axis`: the weights' output channels. */
+pith_status pithp_q_factors(pithp_qgraph *g, pithp_qnode *n, const pithp_qtensor *out, pithp_iconv v,
+                            int axis, bool form_float);
+/* The window, then the factors. */
 pith_status pithp_q_conv(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out, pithp_iconv v, int axis);
-int64_t pithp_q_conv_rows(const pithp_qgraph *g, const pithp_qnode *n);
 int64_t pithp_q_conv_macs(const pithp_qgraph *g, const pithp_qnode *n);
 
 #endif

@@ -30,6 +30,6 @@ const pithp_qop pithp_qop_conv2d = { .name = "CONV_2D",
                                      .min_in = 2,
                                      .max_in = 3,
                                      .prepare = prepare,
-                                     .rows = pithp_q_conv_rows,
+                                     .rows = pithp_q_rows,
                                      .run = run,
                                      .macs = pithp_q_conv_macs };

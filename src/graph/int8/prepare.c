@@ -19,6 +19,17 @@ void *pithp_q_prep(pithp_qgraph *g, pithp_qnode *n, size_t bytes)
     return n->prep;
 }
 
+int64_t pithp_q_rows(const pithp_qgraph *g, const pithp_qnode *n)
+{
+    const pith_shape *s = &pithp_q_out(g, n)->shape;
+    return s->ndim >= 3 ? s->d[1] : 1;
+}
+
+int64_t pithp_q_row(const pithp_qtensor *out)
+{
+    return pithp_count(out->shape) / (out->shape.ndim >= 3 ? out->shape.d[1] : 1);
+}
+
 pith_status pithp_q_want(const pithp_qgraph *g, const pithp_qnode *n, int i, int ndim)
 {
     const pithp_qtensor *t = pithp_q_in(g, n, i);

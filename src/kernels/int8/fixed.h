@@ -62,10 +62,11 @@ static inline int8_t pithp_quantize_i8(float x, float scale, int32_t zero)
     return (int8_t)pithp_clamp((int32_t)q + zero, -128, 127);
 }
 
-/* ---- Functions of fixed-point numbers (gemmlowp) --------------------------------------------------------------------
-   Q4: 4 integer bits, 27 fractional; Q0: 31 fractional bits. */
-int32_t pithp_fixed_exp_q5(int32_t x);   /* exp(x) in Q0 for x <= 0 in Q5 */
-int32_t pithp_fixed_logistic(int32_t x); /* 1/(1+exp(-x)) in Q0, x in Q4 */
-int32_t pithp_fixed_tanh(int32_t x);     /* tanh(x) in Q0, x in Q4 */
+/* ---- Functions of fixed-point numbers (funcs.c) ---------------------------------------------------------------------
+   Qm: m integer bits and 31-m fractional bits. */
+int32_t pithp_fixed_exp(int32_t x, int bits); /* exp(x) in Q0 for x <= 0 in Q4 or Q5 (`bits`) */
+int32_t pithp_fixed_logistic(int32_t x);      /* 1/(1+exp(-x)) in Q0, x in Q4 */
+int32_t pithp_fixed_tanh(int32_t x);          /* tanh(x) in Q0, x in Q4 */
+int32_t pithp_fixed_inverse(int32_t a);       /* 1/(1+a) in Q0, a in [0,1] in Q0 */
 
 #endif

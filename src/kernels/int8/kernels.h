@@ -24,10 +24,55 @@ static inline int32_t pithp_iscale(int32_t x, pithp_fixed f, bool single)
     return single ? pithp_rescale_single(x, f) : pithp_rescale(x, f);
 }
 
-/* `single`: the rescaling with one rounding. Rows p0..p1 of the result.
-   x int8 [H,W,C]; w int8 [K,R,S,C/groups]; bias int32 [K] or NULL; y int8 [P,Q,K]. */
+typedef struct {
+    int64_t count, c; /* positions, channels */
+    int32_t zero_in, zero_out, lo, hi;
+    pithp_fixed scale; /* with 1/count in it */
+} pithp_imean;
+
+/* y = clamp(rescale(a' +- b') + zero_out), a' = rescale((a - zero_a) * 2^20); mul: clamp(rescale((a-za)*(b-zb)) + zero_out). */
+typedef struct {
+    int32_t zero_a, zero_b, zero_out, lo, hi;
+    pithp_fixed scale_a, scale_b, scale;
+    bool negate_b;
+} pithp_iarith;
+
+typedef struct {
+    int64_t c;
+    int32_t diff_min; /* exp of less is 0 */
+    int32_t exp[256]; /* exp(-d * scale * beta) in Q0 */
+} pithp_isoftmax;
+
+/* ---- The reference. `single`: rescale with one rounding -----------------------------------------------------------
+   Rows p0..p1 of the result. x int8 [H,W,C]; w int8 [K,R,S,C/groups], depthwise [R,S,K]; bias int32 [K] or NULL;
+   y int8 [P,Q,K]. */
 void pithp_ref_iconv2d(const pithp_iconv *g, const int8_t *x, const int8_t *w, const int32_t *bias,
                        int64_t p0, int64_t p1, bool single, int8_t *y);
+void pithp_ref_idepthwise(const pithp_iconv *g, const int8_t *x, const int8_t *w, const int32_t *bias,
+                          int64_t p0, int64_t p1, bool single, int8_t *y);
+void pithp_ref_iavgpool(const pithp_iconv *g, const int8_t *x, int64_t p0, int64_t p1, int8_t *y);
+void pithp_ref_imaxpool(const pithp_iconv *g, const int8_t *x, int64_t p0, int64_t p1, int8_t *y);
+/* Channels c0..c1 of the mean over all positions; x [count,C], y [C]. */
+void pithp_ref_imean(const pithp_imean *g, const int8_t *x, int64_t c0, int64_t c1, bool single, int8_t *y);
+pithp_fixed pithp_imean_factor(pithp_fixed f, int64_t count);
+/* n elements; b advances by step_b: 1, or 0 for one number. */
+void pithp_ref_iadd(const pithp_iarith *g, const int8_t *a, const int8_t *b, int64_t step_b, int64_t n,
+                    bool single, int8_t *y);
+void pithp_ref_imul(const pithp_iarith *g, const int8_t *a, const int8_t *b, int64_t step_b, int64_t n,
+                    bool single, int8_t *y);
+void pithp_ref_itable(const int8_t table[256], const int8_t *x, int64_t n, int8_t *y);
+void pithp_ref_isoftmax(const pithp_isoftmax *g, const int8_t *x, int64_t rows, int8_t *y); /* [rows,C] */
+void pithp_isoftmax_table(pithp_isoftmax *g, float scale, double beta); /* fills exp, diff_min */
+
+/* Tables of functions of one int8, by running the contract's integer arithmetic on all 256. */
+void pithp_table_rescale(pithp_fixed f, int32_t zero_in, int32_t zero_out, int32_t lo, int32_t hi,
+                         bool single, int8_t table[256]);
+void pithp_table_logistic(float scale, int32_t zero, bool single,
+                          int8_t table[256]);                                     /* result: 1/256, -128 */
+void pithp_table_tanh(float scale, int32_t zero, bool single, int8_t table[256]); /* result: 1/128, 0 */
+/* out: S_in/128/S_out; relu: S_in/128 / (3/32768) */
+void pithp_table_hard_swish(pithp_fixed out, pithp_fixed relu, int32_t zero_in, int32_t zero_out,
+                            int8_t table[256]);
 
 /* ---- One instruction set's twins: isa_*.c, through isa_table.c ------------------------------------------------------*/
 typedef struct pithp_ikern {

@@ -1,0 +1,35 @@
+/* graph/int8/depthwise.c: one filter (or K/C filters) for each channel. Source: TFLite Micro, DEPTHWISE_CONV_2D
+   (reference_integer_ops::DepthwiseConvPerChannel). */
+#include "graph/int8/conv.h"
+
+static pith_status prepare(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out)
+{
+    const pithp_qtensor *x = pithp_q_in(g, n, 0), *w = pithp_q_in(g, n, 1);
+    char a[96], b[96];
+    pith_status st = pithp_q_want(g, n, 0, 4);
+    if (!st)
+        st = pithp_q_want(g, n, 1, 4);
+    if (st)
+        return st;
+    int64_t c = x->shape.d[3], k = w->shape.d[3];
+    if (w->shape.d[0] != 1 || k % c)
+        return pithp_q_error(g, n, PITH_ESHAPE,
+                             "weights %s do not fit the input %s; expected [1,R,S,a multiple of C]",
+                             pithp_shape_text(w->shape, b), pithp_shape_text(x->shape, a));
+    pithp_iconv v = { .k = k, .r = w->shape.d[1], .s = w->shape.d[2], .groups = c };
+    return pithp_q_conv(g, n, out, v, 3);
+}
+
+static void run(const pithp_qcall *call, int64_t p0, int64_t p1)
+{
+    const pithp_qconv *v = call->node->prep;
+    pithp_ref_idepthwise(&v->g, call->in[0], call->in[1], call->in[2], p0, p1, call->single, call->out);
+}
+
+const pithp_qop pithp_qop_depthwise = { .name = "DEPTHWISE_CONV_2D",
+                                        .min_in = 2,
+                                        .max_in = 3,
+                                        .prepare = prepare,
+                                        .rows = pithp_q_rows,
+                                        .run = run,
+                                        .macs = pithp_q_conv_macs };
