@@ -47,7 +47,7 @@ typedef struct {
 typedef struct {
     int64_t stride[2], dilation[2]; /* rows, columns; 0: 1 */
     int64_t kernel[2];              /* pooling window */
-    int64_t pad[4]; /* rows above, below, columns left, right. Pad op: [2i], [2i+1] of dimension i+1 */
+    int64_t pad[6]; /* rows above, below, columns left, right. Pad op: [2i], [2i+1] of dimension i+1 */
     int64_t groups; /* conv2d; 0: 1 */
     pithp_qact act;
     int axis;          /* concat, softmax: 0 means the last one */
