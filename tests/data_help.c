@@ -70,13 +70,29 @@ bytes encode_jpeg(const uint8_t *pixels, int w, int h, int channels, jpeg_form f
     j.image_width = (JDIMENSION)w;
     j.image_height = (JDIMENSION)h;
     j.input_components = channels;
-    j.in_color_space = channels == 1 ? JCS_GRAYSCALE : channels == 4 ? JCS_CMYK : JCS_RGB;
+    j.in_color_space = channels == 1   ? JCS_GRAYSCALE
+                       : channels == 2 ? JCS_UNKNOWN
+                       : channels == 4 ? JCS_CMYK
+                                       : JCS_RGB;
     jpeg_set_defaults(&j);
     jpeg_set_quality(&j, 95, TRUE);
     if (form.ycck)
         jpeg_set_colorspace(&j, JCS_YCCK);
     if (form.progressive)
         jpeg_simple_progression(&j);
+    if (form.rgb)
+        jpeg_set_colorspace(&j, JCS_RGB);
+    if (form.h && form.v) {
+        j.comp_info[0].h_samp_factor = form.h;
+        j.comp_info[0].v_samp_factor = form.v;
+    }
+    static const jpeg_scan_info scans[3] = { { 1, { 0 }, 0, 63, 0, 0 },
+                                             { 1, { 1 }, 0, 63, 0, 0 },
+                                             { 1, { 2 }, 0, 63, 0, 0 } };
+    if (form.by_channel) {
+        j.scan_info = scans;
+        j.num_scans = channels;
+    }
     j.arith_code = form.arithmetic;
     j.restart_interval = (unsigned)form.restart;
     if (form.no_adobe)

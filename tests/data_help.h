@@ -23,6 +23,9 @@ bytes picture(picture_kind kind, int w, int h, unsigned seed);
 typedef struct {
     bool progressive, arithmetic, ycck, no_adobe, no_jfif;
     int restart;
+    bool rgb;        /* stored as RGB, told by an Adobe marker */
+    int h, v;        /* sampling of the first component; 0: 2 */
+    bool by_channel; /* a scan for each component */
 } jpeg_form;
 bytes encode_jpeg(const uint8_t *pixels, int w, int h, int channels, jpeg_form form);
 bytes with_exif(bytes jpeg, int orientation); /* frees its argument */

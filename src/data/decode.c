@@ -92,7 +92,7 @@ const char *pithp_sniff(const uint8_t *p, size_t n, pithp_format *format)
     *format = PITHP_JPEG;
     if (!n)
         return "empty file";
-    if (STARTS("\xFF\xD8\xFF") || (n < 3 && STARTS("\xFF\xD8")))
+    if (STARTS("\xFF\xD8")) /* a marker need not follow at once: libjpeg looks for it */
         return NULL;
     *format = PITHP_PNG;
     if (STARTS("\x89PNG\r\n\x1a\n"))

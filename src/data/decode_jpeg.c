@@ -30,7 +30,11 @@ typedef struct {
 static void fatal(j_common_ptr j)
 {
     errors *e = (errors *)j->err;
-    if (!e->reason) {
+    int code = e->base.msg_code;
+    if (!e->reason && (code == JERR_NO_BACKING_STORE || code == JERR_OUT_OF_MEMORY)) {
+        e->reason = pithp_reason(e->w, "JPEG of several scans: decoding would take more than %d MB",
+                                 (int)PITHP_DECODE_MB);
+    } else if (!e->reason) {
         char text[JMSG_LENGTH_MAX];
         e->base.format_message(j, text);
         e->reason = pithp_reason(e->w, "damaged JPEG: %.90s", text);

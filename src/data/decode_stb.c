@@ -125,6 +125,7 @@ const char *pithp_decode_stb(pithp_work *w, const uint8_t *p, size_t n, pithp_fo
         return pithp_reason(w, "truncated %s", format_name[f]);
     if (!pithp_stb_info(p, n, &width, &height, &channels, &deep))
         return bad_format(w, f);
+    height = height < 0 ? -height : height; /* of a BMP from top to bottom; not INT_MIN, as claimed() saw */
     reason = pithp_check_area(w, width, height, max_pixels);
     if (!reason)
         reason = check_memory(w, width, height, deep);
