@@ -28,7 +28,8 @@ void bytes_add(bytes *b, const void *p, size_t n)
         b->p = realloc(b->p, b->cap);
         ck_assert_ptr_nonnull(b->p);
     }
-    memcpy(b->p + b->n, p, n);
+    if (n)
+        memcpy(b->p + b->n, p, n);
     b->n += n;
 }
 

@@ -202,7 +202,8 @@ static void surplus(odd_files *o)
     odd_bad(o, insert(plain(), 0, "\n", 1), "not a known image format", "jpeg-late-start");
     odd_bad(o, insert(plain(), 2, "\xFF\xD8", 2), "JPEG", "jpeg-two-starts");
     odd_bad(o, insert(plain(), 2, "\xFF\xE1\xFF\xFF", 4), "JPEG", "jpeg-endless-segment");
-    odd_good(o, insert(plain(), 2, "\xFF\xE1\0\1", 4), ODD_W, ODD_H, "rgbw", "jpeg-segment-of-1"); /* passed over */
+    odd_good(o, insert(plain(), 2, "\xFF\xE1\0\1", 4), ODD_W, ODD_H, "rgbw",
+             "jpeg-segment-of-1"); /* passed over */
 }
 
 void odd_jpegs(odd_files *o)

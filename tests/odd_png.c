@@ -219,12 +219,13 @@ void odd_pngs(odd_files *o)
     bytes b = usual();
     bytes_add(&b, "trailing bytes", 14);
     odd_good(o, b, ODD_W, ODD_H, "rgbw", "png-tail");
-    bytes late = { 0 };
+    bytes pieces = { 0 };
     b = usual();
-    bytes_add(&late, b.p, 33);
-    chunk(&late, "tEXt", "Comment\0none", 12);
-    chunk(&late, "IDAT", "", 0); /* an empty piece of the data is allowed */
-    bytes_add(&late, b.p + 33, b.n - 33);
+    bytes_add(&pieces, b.p, 33);
+    chunk(&pieces, "tEXt", "Comment\0none", 12);
+    bytes_add(&pieces, b.p + 33, b.n - 33 - 12);
+    chunk(&pieces, "IDAT", "", 0); /* an empty piece of the data is allowed */
+    chunk(&pieces, "IEND", "", 0);
     bytes_free(&b);
-    odd_good(o, late, ODD_W, ODD_H, "rgbw", "png-text-and-empty-data");
+    odd_good(o, pieces, ODD_W, ODD_H, "rgbw", "png-text-and-empty-data");
 }

@@ -126,9 +126,9 @@ static pith_status find_pack(pith_data *d, const pithp_scan *s, const pith_image
     if (!d->cache)
         return PITH_EIO;
 #ifdef HAVE_LIBJPEG
-    uint64_t decoder = 1;
+    uint64_t decoder = 3; /* a new number whenever other files are let in, or other pixels come out */
 #else
-    uint64_t decoder = 2;
+    uint64_t decoder = 4;
 #endif
     uint64_t how[3] = { (uint64_t)d->store, (uint64_t)cfg->max_pixels, decoder };
     uint64_t settings = pithp_hash_bytes(0, how, sizeof how);
