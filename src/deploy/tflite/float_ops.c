@@ -1,7 +1,7 @@
 /* deploy/tflite/float_ops.c: one row an op: how the float graph's ops are said in TFLite. An op without a row is refused by
    name. Versions as op_version.cc has them for float32. */
 #include "deploy/fold.h"
-#include "deploy/tflite/emit.h"
+#include "deploy/tflite/float_emit.h"
 #include "ops/table.h"
 
 static int version_by_dims(const pithp_tfl_emit *e, const pithp_fstep *s, int most, int then)
@@ -31,14 +31,14 @@ static void log_softmax(pithp_tfl_emit *e, const pithp_fstep *s)
 
 static void softmax(pithp_tfl_emit *e, const pithp_fstep *s)
 {
-    const pithp_tfl_option o[] = { PITHP_TFL_F(0, 1) }; /* beta */
+    const pithp_tfl_option o[] = { { .field = 0, .kind = PITHP_TFL_FLOAT, .f = 1 } }; /* beta */
     int x = pithp_tfl_in(e, s, 0);
     pithp_tfl_put(e, TFL_SOFTMAX, 1, &x, 1, pithp_tfl_out(e, s), TFL_OPT_SOFTMAX, o, PITHP_LEN(o));
 }
 
 static void binary(pithp_tfl_emit *e, const pithp_fstep *s, int builtin, int options)
 {
-    const pithp_tfl_option o[] = { PITHP_TFL_B(0, pithp_tfl_act(s->act)) };
+    const pithp_tfl_option o[] = { { .field = 0, .kind = PITHP_TFL_BYTE, .i = pithp_tfl_act(s->act) } };
     int in[2] = { pithp_tfl_in(e, s, 0), pithp_tfl_in(e, s, 1) };
     pithp_tfl_put(e, builtin, 1, in, 2, pithp_tfl_out(e, s), options, o, PITHP_LEN(o));
 }
@@ -167,7 +167,9 @@ static void pad(pithp_tfl_emit *e, const pithp_fstep *s)
 
 static void concat(pithp_tfl_emit *e, const pithp_fstep *s)
 {
-    const pithp_tfl_option o[] = { PITHP_TFL_I(0, pithp_attr_int(s->node, "axis")) };
+    const pithp_tfl_option o[] = {
+        { .field = 0, .kind = PITHP_TFL_INT, .i = (int32_t)pithp_attr_int(s->node, "axis") }
+    };
     int in[PITH_OP_MAX_IN];
     for (int i = 0; i < s->n_in; i++)
         in[i] = pithp_tfl_in(e, s, i);
@@ -178,7 +180,7 @@ static void concat(pithp_tfl_emit *e, const pithp_fstep *s)
 /* ---- Sums over dimensions, products ---- */
 static void reduce(pithp_tfl_emit *e, const pithp_fstep *s, int builtin, uint32_t axes, bool keep)
 {
-    const pithp_tfl_option o[] = { PITHP_TFL_B(0, keep) };
+    const pithp_tfl_option o[] = { { .field = 0, .kind = PITHP_TFL_BYTE, .i = keep } };
     int32_t v[PITH_MAX_DIMS];
     int n = 0, ndim = pithp_tfl_shape(e, s, 0).ndim;
     for (int i = 0; i < ndim; i++)

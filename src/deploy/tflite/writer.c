@@ -227,19 +227,26 @@ static pithp_fb_ref codes(pithp_tfl *w)
     return all;
 }
 
-static pithp_fb_ref tensor_map(pithp_tfl *w, const char *name, int tensor)
+enum { MOST_INPUTS = 8 };
+
+static pithp_fb_ref tensor_map(pithp_tfl *w, const char *base, const int *tensors, int n)
 {
-    pithp_fb_ref text = pithp_fb_string(&w->fb, name);
-    pithp_fb_table(&w->fb);
-    pithp_fb_to(&w->fb, TFL_TENSORMAP_NAME, text);
-    pithp_fb_u32(&w->fb, TFL_TENSORMAP_INDEX, (uint32_t)tensor, 0);
-    pithp_fb_ref one = pithp_fb_table_end(&w->fb);
-    return pithp_fb_refs(&w->fb, &one, 1);
+    pithp_fb_ref maps[MOST_INPUTS];
+    for (int i = 0; i < n; i++) {
+        char name[32];
+        snprintf(name, sizeof name, i ? "%s_%d" : "%s", base, i);
+        pithp_fb_ref text = pithp_fb_string(&w->fb, name);
+        pithp_fb_table(&w->fb);
+        pithp_fb_to(&w->fb, TFL_TENSORMAP_NAME, text);
+        pithp_fb_u32(&w->fb, TFL_TENSORMAP_INDEX, (uint32_t)tensors[i], 0);
+        maps[i] = pithp_fb_table_end(&w->fb);
+    }
+    return pithp_fb_refs(&w->fb, maps, (size_t)n);
 }
 
-static pithp_fb_ref signatures(pithp_tfl *w, int input, int output)
+static pithp_fb_ref signatures(pithp_tfl *w, const int *inputs, int n, int output)
 {
-    pithp_fb_ref in = tensor_map(w, "input", input), out = tensor_map(w, "output", output),
+    pithp_fb_ref in = tensor_map(w, "input", inputs, n), out = tensor_map(w, "output", &output, 1),
                  key = pithp_fb_string(&w->fb, "serving_default");
     pithp_fb_table(&w->fb);
     pithp_fb_to(&w->fb, TFL_SIGNATURE_INPUTS, in);
@@ -249,11 +256,11 @@ static pithp_fb_ref signatures(pithp_tfl *w, int input, int output)
     return pithp_fb_refs(&w->fb, &one, 1);
 }
 
-static pithp_fb_ref subgraphs(pithp_tfl *w, int32_t input, int32_t output)
+static pithp_fb_ref subgraphs(pithp_tfl *w, const int *inputs, int n, int32_t output)
 {
     pithp_fb_ref tensors = pithp_fb_refs(&w->fb, w->tensors, w->n_tensors),
                  ops = pithp_fb_refs(&w->fb, w->ops, w->n_ops),
-                 in = pithp_fb_vector(&w->fb, &input, 1, sizeof input, 0),
+                 in = pithp_fb_vector(&w->fb, inputs, (size_t)n, sizeof *inputs, 0),
                  out = pithp_fb_vector(&w->fb, &output, 1, sizeof output, 0),
                  name = pithp_fb_string(&w->fb, "main");
     pithp_fb_table(&w->fb);
@@ -266,16 +273,20 @@ static pithp_fb_ref subgraphs(pithp_tfl *w, int32_t input, int32_t output)
     return pithp_fb_refs(&w->fb, &one, 1);
 }
 
-static pith_status finish(pithp_tfl *w, int input, int output, const char *description, const uint8_t **p,
-                          size_t *n)
+static pith_status finish(pithp_tfl *w, const int *inputs, int n_inputs, int output, const char *description,
+                          const uint8_t **p, size_t *n)
 {
-    if (input < 0 || output < 0 || (size_t)input >= w->n_tensors || (size_t)output >= w->n_tensors)
+    bool ok = n_inputs > 0 && n_inputs <= MOST_INPUTS && output >= 0 && (size_t)output < w->n_tensors;
+    for (int i = 0; i < n_inputs && ok; i++)
+        ok = inputs[i] >= 0 && (size_t)inputs[i] < w->n_tensors;
+    if (!ok)
         pithp_tfl_fail(w, pithp_error(w->c, PITH_EBUG, "a .tflite without input or output"));
     if (!w->n_buffers)
         add_buffer(w, NULL, 0);
     if (!well(w))
         return w->status;
-    pithp_fb_ref sub = subgraphs(w, input, output), code = codes(w), sign = signatures(w, input, output),
+    pithp_fb_ref sub = subgraphs(w, inputs, n_inputs, output), code = codes(w),
+                 sign = signatures(w, inputs, n_inputs, output),
                  buffers = pithp_fb_refs(&w->fb, w->buffers, w->n_buffers),
                  metadata = w->n_metadata ? pithp_fb_refs(&w->fb, w->metadata, w->n_metadata) : 0,
                  text = pithp_fb_string(&w->fb, description);
@@ -293,12 +304,13 @@ static pith_status finish(pithp_tfl *w, int input, int output, const char *descr
     return w->status;
 }
 
-pith_status pithp_tfl_save(pithp_tfl *w, int input, int output, const char *description, const char *path)
+pith_status pithp_tfl_save(pithp_tfl *w, const int *inputs, int n_inputs, int output, const char *description,
+                           const char *path)
 {
     pithp_save save;
     const uint8_t *p = NULL;
     size_t n = 0;
-    if (w->status || finish(w, input, output, description, &p, &n) || pithp_zip_close(w, n))
+    if (w->status || finish(w, inputs, n_inputs, output, description, &p, &n) || pithp_zip_close(w, n))
         return w->status;
     pith_status s = pithp_save_begin(w->c, &save, path);
     if (s)

@@ -61,9 +61,10 @@ int pithp_tfl_add_tensor(pithp_tfl *w, const pithp_tfl_tensor *t); /* its number
 void pithp_tfl_add_op(pithp_tfl *w, const pithp_tfl_op *o);
 void pithp_tfl_add_metadata(pithp_tfl *w, const char *name, const void *p, size_t n);
 
-/* Writes the model with its one input and one output. description: of the model.
+/* Writes the model. description: of it. Signature: input, input_1, ...; output.
    errors   the first failure of any call; PITH_EIO, PITH_ENOTFOUND: the path. An older file of that name stands then. */
-pith_status pithp_tfl_save(pithp_tfl *w, int input, int output, const char *description, const char *path);
+pith_status pithp_tfl_save(pithp_tfl *w, const int *inputs, int n_inputs, int output, const char *description,
+                           const char *path);
 
 /* Fails w unless it failed already. */
 void pithp_tfl_fail(pithp_tfl *w, pith_status status);

@@ -1,43 +1,8 @@
-/* deploy/tflite/windows.c: convolutions, dense layers and pools of the float graph, and their padding.
-   Numbers of fields: Conv2DOptions, DepthwiseConv2DOptions, Pool2DOptions, FullyConnectedOptions in schema.fbs. */
-#include "deploy/tflite/emit.h"
+/* deploy/tflite/float_windows.c: convolutions, dense layers and pools of the float graph, and what is put around
+   them where TensorFlow has no word for their padding. */
+#include "deploy/tflite/float_emit.h"
 #include "ops/conv.h"
 #include <float.h>
-
-/* SAME in one dimension: ceil(in / stride) outputs, the smaller half of the zeroes before. */
-static bool is_same(pithp_tfl_extent x)
-{
-    int64_t out = (x.in + x.stride - 1) / x.stride,
-            pad = PITHP_MAX((out - 1) * x.stride + x.window - x.in, 0);
-    return x.out == out && x.lead == pad / 2;
-}
-
-static bool is_valid(pithp_tfl_extent x)
-{
-    return x.lead == 0 && x.in >= x.window && x.out == (x.in - x.window) / x.stride + 1;
-}
-
-/* Rows before and after, so that VALID gives the same windows; rows behind the last window are left out. */
-static void amounts(pithp_tfl_extent x, int64_t *before, int64_t *after)
-{
-    *before = x.lead;
-    *after = PITHP_MAX((x.out - 1) * x.stride + x.window - x.in - x.lead, 0);
-}
-
-pithp_tfl_padding pithp_tfl_pad_of(pithp_tfl_extent rows, pithp_tfl_extent columns)
-{
-    pithp_tfl_padding p = { .padding = TFL_VALID };
-    if (is_valid(rows) && is_valid(columns))
-        return p;
-    if (is_same(rows) && is_same(columns)) {
-        p.padding = TFL_SAME;
-        return p;
-    }
-    amounts(rows, &p.amount[0], &p.amount[1]);
-    amounts(columns, &p.amount[2], &p.amount[3]);
-    p.around = p.amount[0] || p.amount[1] || p.amount[2] || p.amount[3];
-    return p;
-}
 
 int pithp_tfl_pad_around(pithp_tfl_emit *e, const pithp_fstep *s, int x, const int64_t amount[4], float value)
 {
@@ -95,35 +60,37 @@ static int conv_operands(pithp_tfl_emit *e, const pithp_fstep *s, const pithp_co
     return p.padding;
 }
 
+static pithp_tfl_window window_of(const pithp_fstep *s, const pithp_conv *g, int padding)
+{
+    return (pithp_tfl_window){ .padding = padding,
+                               .act = pithp_tfl_act(s->act),
+                               .stride = { g->stride_h, g->stride_w },
+                               .dilation = { g->dil_h, g->dil_w } };
+}
+
 void pithp_tfl_conv(pithp_tfl_emit *e, const pithp_fstep *s)
 {
     pithp_conv g = geometry(e, s);
+    pithp_tfl_option o[PITHP_TFL_MOST_OPTIONS];
     int in[3], padding = conv_operands(e, s, &g, in);
-    const pithp_tfl_option o[] = { PITHP_TFL_B(0, padding),    PITHP_TFL_I(1, g.stride_w),
-                                   PITHP_TFL_I(2, g.stride_h), PITHP_TFL_B(3, pithp_tfl_act(s->act)),
-                                   PITHP_TFL_I1(4, g.dil_w),   PITHP_TFL_I1(5, g.dil_h) };
+    pithp_tfl_window v = window_of(s, &g, padding);
     pithp_tfl_put(e, TFL_CONV_2D, g.groups > 1 ? 6 : 1, in, 3, pithp_tfl_out(e, s), TFL_OPT_CONV_2D, o,
-                  PITHP_LEN(o));
+                  pithp_tfl_conv_options(&v, o));
 }
 
 void pithp_tfl_depthwise(pithp_tfl_emit *e, const pithp_fstep *s)
 {
     pithp_conv g = geometry(e, s);
+    pithp_tfl_option o[PITHP_TFL_MOST_OPTIONS];
     int in[3], padding = conv_operands(e, s, &g, in);
-    const pithp_tfl_option o[] = { PITHP_TFL_B(0, padding),
-                                   PITHP_TFL_I(1, g.stride_w),
-                                   PITHP_TFL_I(2, g.stride_h),
-                                   PITHP_TFL_I(3, 1),
-                                   PITHP_TFL_B(4, pithp_tfl_act(s->act)),
-                                   PITHP_TFL_I1(5, g.dil_w),
-                                   PITHP_TFL_I1(6, g.dil_h) };
+    pithp_tfl_window v = window_of(s, &g, padding);
     pithp_tfl_put(e, TFL_DEPTHWISE_CONV_2D, g.dil_w != 1 || g.dil_h != 1 ? 2 : 1, in, 3, pithp_tfl_out(e, s),
-                  TFL_OPT_DEPTHWISE_CONV_2D, o, PITHP_LEN(o));
+                  TFL_OPT_DEPTHWISE_CONV_2D, o, pithp_tfl_depthwise_options(&v, 1, o));
 }
 
 void pithp_tfl_dense(pithp_tfl_emit *e, const pithp_fstep *s)
 {
-    const pithp_tfl_option o[] = { PITHP_TFL_B(0, pithp_tfl_act(s->act)) };
+    const pithp_tfl_option o[] = { { .field = 0, .kind = PITHP_TFL_BYTE, .i = pithp_tfl_act(s->act) } };
     int in[3] = { pithp_tfl_in(e, s, 0), pithp_tfl_in(e, s, 1), bias(e, s, pithp_tfl_shape(e, s, 1).d[0]) };
     pithp_tfl_put(e, TFL_FULLY_CONNECTED, 1, in, 3, pithp_tfl_out(e, s), TFL_OPT_FULLY_CONNECTED, o,
                   PITHP_LEN(o));
@@ -163,9 +130,12 @@ static pool pool_of(const pithp_tfl_emit *e, const pithp_fstep *s)
 
 static void put_pool(pithp_tfl_emit *e, const pithp_fstep *s, int builtin, const pool *p, int x)
 {
-    const pithp_tfl_option o[] = { PITHP_TFL_B(0, p->padding.padding), PITHP_TFL_I(1, p->stride_w),
-                                   PITHP_TFL_I(2, p->stride_h), PITHP_TFL_I(3, p->s), PITHP_TFL_I(4, p->r) };
-    pithp_tfl_put(e, builtin, 1, &x, 1, pithp_tfl_out(e, s), TFL_OPT_POOL_2D, o, PITHP_LEN(o));
+    pithp_tfl_option o[PITHP_TFL_MOST_OPTIONS];
+    pithp_tfl_window v = { .padding = p->padding.padding,
+                           .stride = { p->stride_h, p->stride_w },
+                           .kernel = { p->r, p->s } };
+    pithp_tfl_put(e, builtin, 1, &x, 1, pithp_tfl_out(e, s), TFL_OPT_POOL_2D, o,
+                  pithp_tfl_pool_options(&v, o));
 }
 
 void pithp_tfl_maxpool(pithp_tfl_emit *e, const pithp_fstep *s)

@@ -1,5 +1,5 @@
-/* deploy/tflite/emit.c: tensors and ops of the float graph, one after the other, and the entry of the exporter. */
-#include "deploy/tflite/emit.h"
+/* deploy/tflite/float_emit.c: tensors and ops of the float graph, one after the other, and the entry of the exporter. */
+#include "deploy/tflite/float_emit.h"
 #include "deploy/tflite/metadata.h"
 #include <pith/export.h>
 #include <string.h>
@@ -136,7 +136,7 @@ static pith_status emit_all(pithp_tfl_emit *e, const char *path)
     char *text = pithp_sprintf(w->c, "%s, written by pith " PITH_VERSION, pith_model_name(e->g->m));
     if (!text)
         pithp_tfl_fail(w, PITH_ENOMEM);
-    pith_status s = pithp_tfl_save(w, input, output, text, path);
+    pith_status s = pithp_tfl_save(w, &input, 1, output, text, path);
     pithp_free(w->c, text);
     return s;
 }

@@ -1,9 +1,9 @@
-/* deploy/tflite/emit.h: the float graph's way into a .tflite: what the rows of the table (float_ops.c) are given. */
+/* deploy/tflite/float_emit.h: the float graph's way into a .tflite: what the rows of the table (float_ops.c) are given. */
 #ifndef PITHP_TFLITE_EMIT_H
 #define PITHP_TFLITE_EMIT_H
 
 #include "deploy/fgraph.h"
-#include "deploy/tflite/writer.h"
+#include "deploy/tflite/window.h"
 
 typedef struct {
     pithp_tfl w;
@@ -41,19 +41,6 @@ void pithp_tfl_put(pithp_tfl_emit *e, int builtin, int version, const int *in, i
 
 int pithp_tfl_act(pith_act act); /* TFL_ACT_* */
 
-/* How windows over [N,H,W,C] are padded: TensorFlow's SAME or VALID, or rows of zeroes put around first and VALID. */
-typedef struct {
-    int padding;       /* TFL_SAME, TFL_VALID */
-    bool around;       /* rows and columns are needed: */
-    int64_t amount[4]; /* top, bottom, left, right */
-} pithp_tfl_padding;
-
-typedef struct {
-    int64_t in, out, window, stride, lead; /* of one dimension; window: with dilation */
-} pithp_tfl_extent;
-
-pithp_tfl_padding pithp_tfl_pad_of(pithp_tfl_extent rows, pithp_tfl_extent columns);
-
 /* x with these rows of `value` around it; the padded tensor. */
 int pithp_tfl_pad_around(pithp_tfl_emit *e, const pithp_fstep *s, int x, const int64_t amount[4],
                          float value);
@@ -63,22 +50,5 @@ void pithp_tfl_depthwise(pithp_tfl_emit *e, const pithp_fstep *s);
 void pithp_tfl_dense(pithp_tfl_emit *e, const pithp_fstep *s);
 void pithp_tfl_maxpool(pithp_tfl_emit *e, const pithp_fstep *s);
 void pithp_tfl_avgpool(pithp_tfl_emit *e, const pithp_fstep *s);
-
-#define PITHP_TFL_B(field_, value)                              \
-    {                                                           \
-        .field = (field_), .kind = PITHP_TFL_BYTE, .i = (value) \
-    }
-#define PITHP_TFL_I(field_, value)                                      \
-    {                                                                   \
-        .field = (field_), .kind = PITHP_TFL_INT, .i = (int32_t)(value) \
-    }
-#define PITHP_TFL_I1(field_, value)                                                     \
-    {                                                                                   \
-        .field = (field_), .kind = PITHP_TFL_INT, .i = (int32_t)(value), .i_default = 1 \
-    }
-#define PITHP_TFL_F(field_, value)                               \
-    {                                                            \
-        .field = (field_), .kind = PITHP_TFL_FLOAT, .f = (value) \
-    }
 
 #endif
