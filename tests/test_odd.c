@@ -32,6 +32,36 @@ typedef struct {
     char reason[PITHP_REASON];
 } found;
 
+/* For other decoders to compare: with ODD_DUMP=DIR every picture lies there as its file and as the pixels that
+   came out (tests/interop/check_pictures.py). */
+static const char *dump_dir;
+
+static FILE *dump(const char *path, const char *suffix)
+{
+    char to[4096];
+    const char *name = strrchr(path, '/');
+    snprintf(to, sizeof to, "%s%s%s", dump_dir, name ? name : "/", suffix);
+    FILE *f = fopen(to, "wb");
+    if (!f)
+        _exit(2);
+    return f;
+}
+
+static void dump_pixels(const char *path, const pithp_picture *p)
+{
+    FILE *f = dump(path, ".ppm");
+    fprintf(f, "P6\n%d %d\n255\n", p->width, p->height);
+    fwrite(p->pixels, 3, (size_t)p->width * (size_t)p->height, f);
+    fclose(f);
+}
+
+static void dump_file(const char *path, const bytes *b)
+{
+    FILE *f = dump(path, "");
+    fwrite(b->p, 1, b->n, f);
+    fclose(f);
+}
+
 static void look(const char *path, found *f)
 {
     pith_ctx *c = ctx_new(NULL, 1);
@@ -47,6 +77,8 @@ static void look(const char *path, found *f)
             int x = i % 2 ? p.width - 9 : 8, y = i / 2 ? p.height - 9 : 8;
             memcpy(f->corner[i], p.pixels + (y * p.width + x) * 3, 3);
         }
+        if (dump_dir)
+            dump_pixels(path, &p);
     }
     pithp_work_free(&w);
     pith_ctx_free(c);
@@ -120,6 +152,8 @@ START_TEST(every_file)
         const odd_file *f = &all->file[i];
         const char *path = at("odd/%s.jpg", f->name);
         put(path, f->file.p ? f->file.p : (const uint8_t *)"", f->file.n);
+        if (dump_dir && !f->reason && !f->only_us)
+            dump_file(path, &f->file);
         in_a_child(path, &g, &use);
         double t = seconds(&use);
         long kb = kilobytes(&use) - kilobytes(&none);
@@ -325,6 +359,7 @@ END_TEST
 int main(void)
 {
     said = getenv("ODD_SAY") != NULL;
+    dump_dir = getenv("ODD_DUMP");
 #ifndef HAVE_LIBJPEG
     suite_skip("the odd files' expected outcomes are those of libjpeg, which this build is without");
 #endif

@@ -91,5 +91,13 @@ if have tflite,flatbuffers,ai_edge_litert flatbuffers==25.12.19 tflite==2.18.0 a
     check "integer ops: LiteRT differs only where it is known to" "$venv/bin/python" "$here/check_int8.py" "$work/int8" litert
     grep known "$work/log"
 fi
+# The odd files' pixels, in another decoder. Its own test writes them: `make check` has built it.
+if [ ! -x "$build/tests/test_odd" ]; then
+    skipped=$((skipped + 1)); echo "skipped  odd files: make check has not built tests/test_odd"
+elif have PIL pillow; then
+    mkdir "$work/odd"
+    check "odd files written out" env ODD_DUMP="$work/odd" "$build/tests/test_odd"
+    check "Pillow sees the same pictures in the odd files" "$venv/bin/python" "$here/check_pictures.py" "$work/odd"
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
