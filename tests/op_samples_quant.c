@@ -208,3 +208,70 @@ static pith_tensor *folded_bad(op_case *k, int i)
 const op_sample op_sample_folded_batch_norm = {
     .name = "folded_batch_norm", .build = folded_build, .twin = folded_twin, .bads = 8, .bad = folded_bad
 };
+
+/* ---- codebook ---- */
+static pith_tensor *codebook_build(op_case *k)
+{
+    k->n[0] = op_int(k, 1, 8);                              /* bits */
+    k->n[1] = op_int(k, 1, 1 << k->n[0]);                   /* centroids */
+    k->n[2] = k->index % 3 ? 0 : op_int(k, 0, k->n[1] - 1); /* the one that stays */
+    pith_shape s = op_shape(k, 1, 4);
+    if (k->big)
+        s = PITH_SHAPE(3, 50, 257);
+    pith_tensor *c = op_input(k, 0, PITH_SHAPE(k->n[1]), -2, 2, true);
+    pith_tensor *i = op_indices(k, 1, s, -1, k->n[1]); /* one too few and one too many, too */
+    return pith_codebook_weights(c, i,
+                                 (pith_codebook_weights_cfg){ .bits = (int)k->n[0],
+                                                              .zero = (int)k->n[2],
+                                                              .keep_zero = k->index % 3 == 0 });
+}
+
+static int64_t codebook_index(const op_case *k, int64_t i)
+{
+    int32_t at = ((const int32_t *)pith_values(k->in[1]))[i];
+    return at < 0 ? 0 : at >= k->n[1] ? k->n[1] - 1 : at;
+}
+
+static bool codebook_twin(const op_case *k, bool train, double *y, double *terms)
+{
+    (void)train;
+    for (int64_t i = 0; i < pithp_count(op_in_shape(k, 1)); i++)
+        terms[i] = fabs(y[i] = (double)op_val(k, 0)[codebook_index(k, i)]);
+    return true;
+}
+
+/* The derivative, but for the centroid that stays. */
+static void codebook_surrogate(const op_case *k, int i, double *grad)
+{
+    const pith_real *w = pith_values(k->w[0]);
+    if (i != 0)
+        return;
+    for (int64_t j = 0; j < k->n[1]; j++)
+        grad[j] = 0;
+    for (int64_t j = 0; j < pithp_count(op_in_shape(k, 1)); j++)
+        if (k->index % 3 || codebook_index(k, j) != k->n[2])
+            grad[codebook_index(k, j)] += (double)w[j];
+    for (int64_t j = 0; k->via == OP_VIA_SHARED && j < k->n[1]; j++)
+        grad[j] += (double)((const pith_real *)pith_values(k->w[1]))[j];
+}
+
+static pith_tensor *codebook_bad(op_case *k, int i)
+{
+    pith_tensor *c = i == 0 ? op_indices(k, 0, PITH_SHAPE(4), 0, 3)
+                            : op_input(k, 0, i == 1 ? PITH_SHAPE(2, 2) : PITH_SHAPE(4), -1, 1, true);
+    pith_tensor *x =
+        i == 2 ? op_input(k, 1, PITH_SHAPE(3), 0, 1, true) : op_indices(k, 1, PITH_SHAPE(3), 0, 3);
+    return pith_codebook_weights(c, x,
+                                 (pith_codebook_weights_cfg){ .bits = i == 3   ? 1
+                                                                      : i == 4 ? 9
+                                                                               : 2,
+                                                              .keep_zero = i >= 5,
+                                                              .zero = i == 5 ? 4 : -2 });
+}
+
+const op_sample op_sample_codebook = { .name = "codebook",
+                                       .build = codebook_build,
+                                       .twin = codebook_twin,
+                                       .surrogate = codebook_surrogate,
+                                       .bads = 7,
+                                       .bad = codebook_bad };

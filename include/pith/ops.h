@@ -148,6 +148,17 @@ typedef struct {
 PITH_API pith_tensor *pith_fake_quant(pith_tensor *x, pith_tensor *scale, pith_tensor *zero_point,
                                       pith_fake_quant_cfg cfg);
 
+/* Weights that share values: w[i] = centroids[index[i]]. centroids [k] with k <= 2^bits (bits 0: 8); index int32 of w's shape, 0
+   to k - 1; keep_zero: the centroid at index `zero` gets no gradient, so that pruned weights stay what they are.
+   gradient: of a centroid the sum of its weights' gradients; index: none.
+   source: Han, Mao, Dally, "Deep compression", ICLR 2016. Since 0.1. */
+typedef struct {
+    int bits, zero;
+    bool keep_zero;
+} pith_codebook_weights_cfg;
+PITH_API pith_tensor *pith_codebook_weights(pith_tensor *centroids, pith_tensor *index,
+                                            pith_codebook_weights_cfg cfg);
+
 /* x, but no gradient passes. */
 PITH_API pith_tensor *pith_stop_gradient(pith_tensor *x);
 

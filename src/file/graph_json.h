@@ -11,7 +11,11 @@
        { "id": 3, "kind": "data", "name": null, "tensor": "node.3", "dtype": "i32", "shape": [4] },
        { "id": 4, "kind": "op", "op": "conv2d", "name": "stem.conv", "inputs": [0, 1, null],
          "attrs": { "stride_h": 2 }, "shape": [1,48,48,16] } ] }
-   Every field of a kind must be there, and no other. Shapes are those of one sample. Operands have smaller
+   A param, state or data node may also have "stored": { "bits": 4, "axis": 0, "scale": 7 }: its tensor then holds codes of
+   so many bits, and its values are the codes times the values of node 7 ("scale": null, "axis": -1 for a data node: the
+   codes themselves). Codes of 8 bits with a scale are I8 of the node's shape; others are U8 of one dimension, packed from the lowest bit up,
+   with 2^(bits-1) added where there is a scale.
+   Every other field of a kind must be there, and no other. Shapes are those of one sample. Operands have smaller
    ids. */
 #ifndef PITHP_GRAPH_JSON_H
 #define PITHP_GRAPH_JSON_H
@@ -31,13 +35,31 @@ typedef struct {
 pith_status pithp_saved_init(pithp_saved *s, const pith_model *m);
 void pithp_saved_free(pithp_saved *s); /* also after a failed init */
 
+/* ---- Brief storage (packed.c; graph.h has the rules) ------------------------------------------------------- */
+/* How the leaf t of the saved nodes can be held in fewer bits without loss. NULL in *codes: it cannot, or memory ran out
+   (then PITH_ENOMEM). *codes is the bytes for the file. */
+pith_status pithp_pack_leaf(const pithp_saved *s, const pith_tensor *t, pithp_stored *how, void **codes);
+
+/* F16 values of a leaf that is exact in it; NULL: it is not (or PITH_ENOMEM). */
+pith_status pithp_pack_half(pith_ctx *c, const pith_tensor *t, void **halves);
+
+/* Type and shape of packed codes in a file. */
+pithp_st_dtype pithp_packed_type(const pithp_stored *how, bool scaled, pith_shape values, pith_shape *shape);
+
+/* The values of n codes; scale [1] or [channels] with value i in channel i / inner % channels; NULL: int32 values. */
+void pithp_unpack_leaf(const uint8_t *codes, int bits, int64_t n, const pith_real *scale, int64_t channels,
+                       int64_t inner, void *values);
+
 /* ---- Weights ------------------------------------------------------------------------------------------- */
 /* A tensor that a model wants from a file. */
-typedef struct {
+typedef struct pithp_want {
     const char *tensor;
     pith_shape shape;
     pith_dtype dtype;
     const pith_tensor *to; /* node whose value it becomes */
+    size_t node;           /* number of that node in the file */
+    pithp_stored stored;   /* bits 0: the values themselves */
+    const struct pithp_want *scale;
 } pithp_want;
 
 /* True if the file has exactly the wanted tensors (and any of a training), in shape and type; lists those

@@ -12,10 +12,13 @@
 #define PITHP_META_PREFIX   "meta."
 #define PITHP_GRAPH_VERSION 1
 
+/* A model's meta key that says how it was quantized: "float16", "codebook", .... */
+#define PITHP_META_QUANTIZATION "quantization"
+
 /* Limits of what is read. */
 enum { PITHP_MAX_NODES = 1 << 16, PITHP_MAX_NAME = 1000 };
 
-/* Adds graph, weights, state and meta to a file. m's weights must stay as they are until commit. */
+/* Adds graph, weights, state and meta to a file, all values as they are (pith_model_save packs what can be). m's weights must stay as they are until commit. */
 pith_status pithp_model_put(const pith_model *m, pithp_st_writer *w);
 
 /* Makes the model that an open file holds. NULL after an error. */

@@ -4,6 +4,7 @@
    file, so that nothing is allocated for a shape that the file has no data for. The second builds the nodes,
    each op checked by its own shape function. */
 #include "file/graph_json.h"
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -31,7 +32,7 @@ static pith_status PITH_PRINTF(2, 3) bad(const loader *l, const char *fmt, ...)
                        name ? " ('" : "", name ? pithp_show(name, show) : "", name ? "')" : "", text);
 }
 
-/* The node has exactly these fields (NULL ends them). */
+/* The node has exactly these fields (NULL ends them), and maybe "stored", which leaves with a tensor may have. */
 static pith_status exactly(const loader *l, json_t *node, const char *const *fields)
 {
     const char *key;
@@ -46,7 +47,8 @@ static pith_status exactly(const loader *l, json_t *node, const char *const *fie
         size_t i = 0;
         while (fields[i] && strcmp(fields[i], key))
             i++;
-        if (!fields[i])
+        bool brief = !strcmp(key, "stored") && json_object_get(node, "tensor");
+        if (!fields[i] && !brief)
             return bad(l, "field \"%s\" is not known for this kind of node", pithp_show(key, show));
     }
     return PITH_OK;
@@ -112,11 +114,48 @@ static pith_status read_dtype(const loader *l, const json_t *node, pith_dtype *d
     return bad(l, "\"dtype\" is not f32, i32, u8 or i8");
 }
 
+/* ---- Brief storage: "stored" of a leaf ------------------------------------------------------------------ */
+static int by_node(const void *key, const void *w)
+{
+    size_t a = *(const size_t *)key, b = ((const pithp_want *)w)->node;
+    return (a > b) - (a < b);
+}
+
+static pith_status read_stored(const loader *l, pithp_want *w)
+{
+    const json_t *j = json_object_get(json_array_get(l->nodes, l->at), "stored");
+    if (!j)
+        return PITH_OK;
+    const json_t *bits = json_object_get(j, "bits"), *axis = json_object_get(j, "axis"),
+                 *scale = json_object_get(j, "scale");
+    if (json_object_size(j) != 3 || !json_is_integer(bits) || !json_is_integer(axis) ||
+        !(json_is_integer(scale) || json_is_null(scale)) || json_integer_value(bits) < 1 ||
+        json_integer_value(bits) > 8 || json_integer_value(axis) < -1 ||
+        json_integer_value(axis) >= w->shape.ndim)
+        return bad(
+            l,
+            "\"stored\" is not { \"bits\": 1 to 8, \"axis\": -1 or a dimension, \"scale\": a node or null }");
+    w->stored.bits = (int)json_integer_value(bits);
+    w->stored.axis = (int)json_integer_value(axis);
+    if (json_is_null(scale))
+        return w->dtype == PITH_I32 ? PITH_OK : bad(l, "codes without a scale are for i32 leaves");
+    size_t node = (size_t)json_integer_value(scale);
+    w->scale = bsearch(&node, l->wants, l->n_wants, sizeof *l->wants, by_node);
+    int64_t channels = w->stored.axis < 0 ? 1 : w->shape.d[w->stored.axis];
+    if (w->dtype != PITH_F32 || w->stored.bits < 2 || !w->scale || w->scale->dtype != PITH_F32 ||
+        json_object_get(json_array_get(l->nodes, node), "stored") || w->scale->shape.ndim != 1 ||
+        w->scale->shape.d[0] != channels)
+        return bad(
+            l, "\"scale\" is not an f32 leaf [%lld] with values of its own, for f32 codes of 2 bits and more",
+            (long long)channels);
+    return PITH_OK;
+}
+
 /* ---- First walk: leaves -------------------------------------------------------------------------------- */
 static pith_status read_leaf(loader *l, json_t *node)
 {
     pithp_node_kind kind;
-    pithp_want w = { .dtype = PITH_F32 };
+    pithp_want w = { .dtype = PITH_F32, .node = l->at };
     pith_status s = read_common(l, node, &kind, &w.shape);
     if (!s && !l->at && kind != PITHP_NODE_INPUT)
         return bad(l, "node 0 is not the input; expected kind \"input\"");
@@ -141,6 +180,10 @@ static pith_status read_leaves(loader *l)
     for (l->at = 0; l->at < l->n && !s; l->at++) {
         json_t *node = json_array_get(l->nodes, l->at);
         s = json_is_object(node) ? read_leaf(l, node) : bad(l, "is not an object");
+    }
+    for (size_t i = 0; i < l->n_wants && !s; i++) {
+        l->at = l->wants[i].node;
+        s = read_stored(l, &l->wants[i]);
     }
     return s ? s : pithp_want_fit(l->f, l->wants, l->n_wants);
 }
@@ -381,8 +424,10 @@ pith_status pithp_model_get_weights(pith_model *m, const pithp_st_file *f)
         s = PITH_ENOMEM;
     for (size_t i = 0; i < saved.n && !s; i++)
         if (saved.tensor[i])
-            w[n++] =
-                (pithp_want){ saved.tensor[i], saved.nodes[i]->shape, saved.nodes[i]->dtype, saved.nodes[i] };
+            w[n++] = (pithp_want){ .tensor = saved.tensor[i],
+                                   .shape = saved.nodes[i]->shape,
+                                   .dtype = saved.nodes[i]->dtype,
+                                   .to = saved.nodes[i] };
     if (!s)
         s = pithp_want_fit(f, w, n);
     if (!s)

@@ -41,6 +41,65 @@ static pith_status saveable(const pithp_saved *s, size_t i, const pith_model *m)
     return PITH_OK;
 }
 
+/* The values of the saved nodes as they will stand in the file; NULL: as they are. */
+typedef struct {
+    pithp_stored *how; /* [n]; bits 16: halves */
+    void **bytes;      /* [n] */
+    size_t n;
+} brief;
+
+enum { HALF = 16 };
+
+static void brief_free(pith_ctx *c, brief *b)
+{
+    for (size_t i = 0; b->bytes && i < b->n; i++)
+        pithp_free(c, b->bytes[i]);
+    pithp_free(c, b->bytes);
+    pithp_free(c, b->how);
+}
+
+/* Whatever loses nothing: codes where the op that reads the leaf says so, halves in a model that was made float16. */
+static pith_status brief_init(brief *b, const pithp_saved *s, const pith_model *m)
+{
+    const char *scheme = pith_model_meta(m, PITHP_META_QUANTIZATION);
+    bool half = scheme && !strcmp(scheme, "float16");
+    pith_status st = PITH_OK;
+    b->n = s->n;
+    b->how = PITHP_NEW_N(s->c, pithp_stored, s->n);
+    b->bytes = PITHP_NEW_N(s->c, void *, s->n);
+    if (!b->how || !b->bytes)
+        return PITH_ENOMEM;
+    for (size_t i = 0; i < s->n && !st; i++) {
+        if (s->tensor[i])
+            st = pithp_pack_leaf(s, s->nodes[i], &b->how[i], &b->bytes[i]);
+        if (!st && half && s->nodes[i]->kind == PITHP_NODE_PARAM && !b->bytes[i]) {
+            st = pithp_pack_half(s->c, s->nodes[i], &b->bytes[i]);
+            b->how[i].bits = HALF;
+        }
+    }
+    return st;
+}
+
+static json_t *stored_json(const pithp_saved *s, const pithp_stored *how)
+{
+    return json_pack("{s:i, s:i, s:o}", "bits", how->bits, "axis", how->scale ? how->axis : -1, "scale",
+                     how->scale ? json_integer(s->id[how->scale->id]) : json_null());
+}
+
+static void put_values(const pithp_saved *s, size_t i, const brief *b, pithp_st_writer *w)
+{
+    const pith_tensor *t = s->nodes[i];
+    pith_shape shape = t->shape;
+    if (!b || !b->bytes[i])
+        pithp_st_add(w, s->tensor[i], stored[t->dtype], shape, t->value);
+    else if (b->how[i].bits == HALF)
+        pithp_st_add(w, s->tensor[i], PITHP_ST_F16, shape, b->bytes[i]);
+    else {
+        pithp_st_dtype type = pithp_packed_type(&b->how[i], b->how[i].scale != NULL, t->shape, &shape);
+        pithp_st_add(w, s->tensor[i], type, shape, b->bytes[i]);
+    }
+}
+
 static json_t *inputs_json(const pithp_saved *s, const pith_tensor *t)
 {
     json_t *j = json_array();
@@ -50,7 +109,7 @@ static json_t *inputs_json(const pithp_saved *s, const pith_tensor *t)
 }
 
 /* NULL: an error is recorded. */
-static json_t *node_json(const pithp_saved *s, size_t i)
+static json_t *node_json(const pithp_saved *s, size_t i, const brief *b)
 {
     const pith_tensor *t = s->nodes[i];
     const char *bad = NULL;
@@ -71,6 +130,8 @@ static json_t *node_json(const pithp_saved *s, size_t i)
         failed |= json_object_set_new(j, "decay", json_boolean(t->decay));
         failed |= json_object_set_new(j, "frozen", json_boolean(t->frozen));
     }
+    if (b && b->bytes[i] && b->how[i].bits != HALF)
+        failed |= json_object_set_new(j, "stored", stored_json(s, &b->how[i]));
     failed |= json_object_set_new(j, "shape", pithp_shape_to_json(t->shape));
     if (!failed)
         return j;
@@ -83,14 +144,14 @@ static json_t *node_json(const pithp_saved *s, size_t i)
 }
 
 /* The graph as text, to be freed with free(); NULL: an error is recorded. */
-static char *graph_text(const pithp_saved *s, const pith_model *m, pith_status *status)
+static char *graph_text(const pithp_saved *s, const pith_model *m, const brief *b, pith_status *status)
 {
     json_t *nodes = json_array(), *root = NULL;
     char *text = NULL;
     for (size_t i = 0; i < s->n && !*status; i++) {
         json_t *node = NULL;
         *status = saveable(s, i, m);
-        if (!*status && (!(node = node_json(s, i)) || json_array_append_new(nodes, node)))
+        if (!*status && (!(node = node_json(s, i, b)) || json_array_append_new(nodes, node)))
             *status = PITH_EINVAL;
     }
     if (!*status) {
@@ -122,7 +183,8 @@ static pith_status put_meta(const pith_model *m, pithp_st_writer *w)
     return w->status;
 }
 
-pith_status pithp_model_put(const pith_model *m, pithp_st_writer *w)
+/* b: filled in with what must live until commit; NULL: all values as they are. */
+static pith_status put(const pith_model *m, pithp_st_writer *w, brief *b)
 {
     pithp_saved s;
     char *text = NULL;
@@ -134,24 +196,30 @@ pith_status pithp_model_put(const pith_model *m, pithp_st_writer *w)
             m->ctx, PITH_EINVAL,
             "the model cannot be saved: it has %u nodes and a name of %zu bytes; files hold %d and %d", s.n,
             strlen(m->name), PITHP_MAX_NODES, PITHP_MAX_NAME);
+    if (!w->status && b)
+        w->status = brief_init(b, &s, m);
     if (!w->status)
-        text = graph_text(&s, m, &w->status);
+        text = graph_text(&s, m, b, &w->status);
     if (!w->status)
         pithp_st_add_meta(w, PITHP_GRAPH_KEY, text);
     for (size_t i = 0; i < s.n && !w->status; i++)
         if (s.tensor[i])
-            pithp_st_add(w, s.tensor[i], stored[s.nodes[i]->dtype], s.nodes[i]->shape, s.nodes[i]->value);
+            put_values(&s, i, b, w);
     free(text);
     pithp_saved_free(&s);
     return w->status ? w->status : put_meta(m, w);
 }
 
+pith_status pithp_model_put(const pith_model *m, pithp_st_writer *w) { return put(m, w, NULL); }
+
 pith_status pith_model_save(const pith_model *m, const char *path, bool keep_previous)
 {
     pithp_st_writer w;
+    brief b = { 0 };
     pithp_st_writer_init(m->ctx, &w);
-    pithp_model_put(m, &w);
+    put(m, &w, &b);
     pith_status s = pithp_st_commit(&w, path, keep_previous);
     pithp_st_writer_free(&w);
+    brief_free(m->ctx, &b);
     return s;
 }

@@ -42,6 +42,16 @@ static pith_status shape_and_type(const pithp_st_file *f, const pithp_st_tensor 
 {
     char show[PITHP_SHOW], have[96], want[96];
     pithp_show(t->name, show);
+    if (w->stored.bits) {
+        pith_shape packed;
+        pithp_st_dtype type = pithp_packed_type(&w->stored, w->scale != NULL, w->shape, &packed);
+        if (t->dtype == type && pithp_shape_eq(t->shape, packed))
+            return PITH_OK;
+        return pithp_error(f->c, PITH_EFORMAT, "%s: tensor '%s' is %s %s; codes of %d bits for %s are %s %s",
+                           f->path, show, pithp_st_dtype_name(t->dtype), pithp_shape_text(t->shape, have),
+                           w->stored.bits, pithp_shape_text(w->shape, want), pithp_st_dtype_name(type),
+                           type == PITHP_ST_I8 ? "of the same shape" : "packed in one dimension");
+    }
     bool real = t->dtype == PITHP_ST_F16 || t->dtype == PITHP_ST_BF16 || t->dtype == PITHP_ST_F32 ||
                 t->dtype == PITHP_ST_F64;
     if (!pithp_shape_eq(t->shape, w->shape))
@@ -85,19 +95,37 @@ pith_status pithp_want_fit(const pithp_st_file *f, const pithp_want *w, size_t n
     return s;
 }
 
+/* Codes of a tensor to values; its scale has been read. */
+static void fill_packed(const pithp_st_file *f, const pithp_want *w)
+{
+    const pithp_st_tensor *t = pithp_st_find(f, w->tensor);
+    int64_t channels = w->scale ? pithp_count(w->scale->shape) : 1, inner = 1;
+    for (int i = w->stored.axis + 1; channels > 1 && i < w->shape.ndim; i++)
+        inner *= w->shape.d[i];
+    pithp_unpack_leaf(t->data, w->stored.bits, pithp_count(w->shape), w->scale ? w->scale->to->value : NULL,
+                      channels, inner, w->to->value);
+}
+
+static pith_status fill_plain(const pithp_st_file *f, const pithp_want *w)
+{
+    return w->dtype == PITH_F32 ? pithp_st_get_real(f, w->tensor, w->shape, w->to->value)
+                                : pithp_st_get(f, w->tensor, exact[w->dtype], w->shape, w->to->value);
+}
+
 pith_status pithp_want_fill(const pithp_st_file *f, const pithp_want *w, size_t n)
 {
     char show[PITHP_SHOW];
     const char *first = NULL;
     int64_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        bool real = w[i].dtype == PITH_F32;
-        pith_status s = real ? pithp_st_get_real(f, w[i].tensor, w[i].shape, w[i].to->value)
-                             : pithp_st_get(f, w[i].tensor, exact[w[i].dtype], w[i].shape, w[i].to->value);
-        if (s)
-            return s;
+    pith_status s = PITH_OK;
+    for (size_t i = 0; i < n && !s; i++)
+        if (!w[i].stored.bits)
+            s = fill_plain(f, &w[i]);
+    for (size_t i = 0; i < n && !s; i++) {
+        if (w[i].stored.bits)
+            fill_packed(f, &w[i]);
         const pith_real *v = w[i].to->value;
-        for (int64_t k = 0; real && k < pithp_count(w[i].shape); k++)
+        for (int64_t k = 0; w[i].dtype == PITH_F32 && k < pithp_count(w[i].shape); k++)
             if (!isfinite(v[k])) {
                 first = first ? first : w[i].tensor;
                 bad++;
@@ -106,5 +134,5 @@ pith_status pithp_want_fill(const pithp_st_file *f, const pithp_want *w, size_t 
     if (first)
         pithp_log(f->c, PITH_LOG_WARN, "%s: %lld weights are not finite, the first of them in tensor '%s'",
                   f->path, (long long)bad, pithp_show(first, show));
-    return PITH_OK;
+    return s;
 }

@@ -122,6 +122,21 @@ typedef struct {
 extern const pithp_raw_rule pithp_raw_rules[];
 extern const size_t pithp_raw_rules_n;
 
+/* ---- Brief storage --------------------------------------------------------------------------------------------
+   How a model file may hold the values of a leaf, where that loses nothing. ops/ fills the table of rules: what the op
+   that reads the leaf says about it.
+   bits   of each code
+   scale  NULL: the values are the whole numbers 0 .. 2^bits - 1 (int32 leaf); else a leaf, [1] or [size along axis], and
+          the values are scale * code, -2^(bits-1) <= code < 2^(bits-1) */
+typedef struct {
+    int bits, axis;
+    const pith_tensor *scale;
+} pithp_stored;
+
+typedef bool (*pithp_stored_rule)(const pith_tensor *user, int operand, pithp_stored *how);
+extern const pithp_stored_rule pithp_stored_rules[];
+extern const size_t pithp_stored_rules_n;
+
 /* ---- Plans ---------------------------------------------------------------------------------------------------- */
 typedef enum { PITHP_MEM_NONE = 0, PITHP_MEM_LEAF, PITHP_MEM_ARENA, PITHP_MEM_ALIAS } pithp_mem_kind;
 

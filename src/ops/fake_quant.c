@@ -236,3 +236,16 @@ pith_tensor *pith_fake_quant(pith_tensor *x, pith_tensor *scale, pith_tensor *ze
     return pith_op_apply(&pithp_op_fake_quant, &a, NULL, PITHP_FQ_SEEN,
                          (pith_tensor *[]){ x, scale, zero_point });
 }
+
+/* A model file holds weights that are S*q already (after training is over) as the integers q. */
+bool pithp_stored_fake_quant(const pith_tensor *user, int operand, pithp_stored *how)
+{
+    if (user->op != &pithp_op_fake_quant || operand != PITHP_FQ_X)
+        return false;
+    const pithp_fq_attr *a = user->attr;
+    const pith_tensor *s = user->in[PITHP_FQ_SCALE];
+    if (!a->symmetric || (s->kind != PITHP_NODE_STATE && s->kind != PITHP_NODE_PARAM))
+        return false;
+    *how = (pithp_stored){ .bits = a->bits, .axis = a->axis, .scale = s };
+    return true;
+}
