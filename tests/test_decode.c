@@ -438,8 +438,12 @@ START_TEST(reduction_by_definition)
                                    { 64, 48, 31, 7 },  { 120, 90, 96, 72 }, { 97, 5, 1, 1 },
                                    { 8, 150, 8, 9 },   { 150, 8, 9, 8 },    { 188, 141, 171, 128 } };
     uint32_t r = 5;
-    for (size_t t = 0; t < PITHP_LEN(size) * 2; t++) {
-        const int *z = size[t / 2];
+    for (size_t t = 0; t < PITHP_LEN(size) * 2 * PITHP_ISA_COUNT; t++) {
+        const int *z = size[t / 2 % PITHP_LEN(size)];
+        pithp_isa isa = (pithp_isa)(t / 2 / PITHP_LEN(size));
+        if (isa > pithp_isa_cpu())
+            break;
+        c->isa = isa; /* every set that the processor has */
         size_t stride = (size_t)(z[0] + (int)t % 3) * 3, n = stride * (size_t)z[1],
                m = (size_t)(z[2] * z[3] * 3);
         uint8_t *src = malloc(n), *out = malloc(m);

@@ -327,6 +327,40 @@ static int strange_things(int *ignored)
     return bad;
 }
 
+/* `pith data check` on a folder: what it prints is in `text`. False where the command was not built. */
+static bool command_says(const char *options, const char *dir, char *text, size_t size)
+{
+    char command[4096];
+    const char *top = getenv("top_builddir");
+    snprintf(command, sizeof command, "%s/pith", top ? top : ".");
+    if (access(command, X_OK))
+        return false;
+    snprintf(command, sizeof command, "XDG_CACHE_HOME='%s' '%s/pith' data check '%s' -q %s 2>/dev/null",
+             at("xdg"), top ? top : ".", dir, options);
+    FILE *f = popen(command, "r");
+    ck_assert_ptr_nonnull(f);
+    text[fread(text, 1, size - 1, f)] = 0;
+    ck_assert_int_eq(pclose(f), 0);
+    return true;
+}
+
+static void check_command(const char *dir, int64_t usable, int64_t bad)
+{
+    static char text[1 << 18];
+    char number[64];
+    if (!command_says("", dir, text, sizeof text))
+        return;
+    ck_assert_ptr_nonnull(strstr(text, "Cat/666.jpg"));
+    ck_assert_ptr_nonnull(strstr(text, "2: empty file"));
+    for (const char *p = text; *p; p++) /* a name cannot steer the terminal */
+        suite_check((unsigned char)*p >= 32 || *p == '\n', "byte %02x in what the command printed", *p);
+    ck_assert(command_says("--json", dir, text, sizeof text));
+    snprintf(number, sizeof number, "\"usable\":%lld", (long long)usable);
+    ck_assert_msg(strstr(text, number) != NULL, "no %s in %.300s", number, text);
+    snprintf(number, sizeof number, "\"bad_files\":%lld", (long long)bad);
+    ck_assert_msg(strstr(text, number) != NULL, "no %s in %.300s", number, text);
+}
+
 START_TEST(messy_folder)
 {
     int ignored, good = strange_names();
@@ -351,6 +385,7 @@ START_TEST(messy_folder)
     for (int64_t i = 0; i < r.n_bad; i++)
         empty += !strcmp(r.bad[i].reason, "empty file");
     ck_assert_int_eq(empty, 2);
+    check_command(at("mess"), good, bad);
     pith_ctx_free(c);
     ck_assert_int_eq(log_of.live, 0);
 }

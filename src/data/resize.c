@@ -96,8 +96,8 @@ bool pithp_reduce(pithp_work *w, const uint8_t *src, size_t stride, int sw, int 
     for (int y = 0; y < dh; y += PITHP_LINES) {
         int now = PITHP_MIN(dh - y, PITHP_LINES);
         for (int i = 0; i < now; i++)
-            pithp_blend_rows(src, stride, n, sh, &ty, y + i, blended + (size_t)i * line);
-        pithp_blend_columns(blended, line, now, &tx, dw, dst + (size_t)y * (size_t)dw * 3);
+            pithp_blend_rows(w->c->isa, src, stride, n, sh, &ty, y + i, blended + (size_t)i * line);
+        pithp_blend_columns(w->c->isa, blended, line, now, &tx, dw, dst + (size_t)y * (size_t)dw * 3);
     }
     return true;
 }

@@ -2,6 +2,7 @@
 #ifndef PITHP_RESIZE_H
 #define PITHP_RESIZE_H
 
+#include "base/base.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,11 +22,23 @@ typedef struct {
 } pithp_taps;
 
 /* The weighted sum of rows for new row y: line [n] in units of 2^-PITHP_KEEP_BITS. src has `rows` rows. */
-void pithp_blend_rows(const uint8_t *src, size_t stride, size_t n, int rows, const pithp_taps *t, int y,
-                      int16_t *line);
+void pithp_blend_rows(pithp_isa isa, const uint8_t *src, size_t stride, size_t n, int rows,
+                      const pithp_taps *t, int y, int16_t *line);
 /* The weighted sums of pixels of PITHP_LINES lines that lie `stride` values apart; the first `lines` of them
    are written to dst [lines,dw,3]. */
-void pithp_blend_columns(const int16_t *line, size_t stride, int lines, const pithp_taps *t, int dw,
-                         uint8_t *dst);
+void pithp_blend_columns(pithp_isa isa, const int16_t *line, size_t stride, int lines, const pithp_taps *t,
+                         int dw, uint8_t *dst);
+
+/* The rows of one blend; `inside` of them exist, one more may stand in the weights as 0. */
+typedef struct {
+    const uint8_t *src;
+    size_t stride;
+    const int16_t *weight;
+    int taps, inside;
+} pithp_blend;
+
+void pithp_blend_avx2(const pithp_blend *b, size_t n, int16_t *line); /* n at least 32 */
+void pithp_columns_avx2(const int16_t *line, size_t stride, int lines, const pithp_taps *t, int dw,
+                        uint8_t *dst);
 
 #endif

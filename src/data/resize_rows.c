@@ -1,6 +1,6 @@
 /* data/resize_rows.c: the two loops of the reduction, on whole numbers: sums of products of 16 bits, taken in
-   pairs. On x86-64 a pair is one instruction of SSE2, which every such processor has; elsewhere the compiler
-   sees plain loops with the same results. */
+   pairs. On x86-64 a pair is one instruction of SSE2, which every such processor has (resize_avx2.c: wider
+   vectors); elsewhere the compiler sees plain loops with the same results. */
 #include "data/resize.h"
 #include "data/data.h"
 #include <string.h>
@@ -12,15 +12,7 @@ enum { DOWN = PITHP_TAP_BITS - PITHP_KEEP_BITS, LAST = PITHP_TAP_BITS + PITHP_KE
 
 /* ---- Rows ---------------------------------------------------------------------------------------------- */
 
-/* The rows of one blend; `inside` of them exist, one more may stand in the weights as 0. */
-typedef struct {
-    const uint8_t *src;
-    size_t stride;
-    const int16_t *weight;
-    int taps, inside;
-} blend;
-
-static void blend_plain(const blend *b, size_t from, size_t to, int16_t *line)
+static void blend_plain(const pithp_blend *b, size_t from, size_t to, int16_t *line)
 {
     for (size_t i = from; i < to; i++) {
         int32_t sum = 1 << (DOWN - 1);
@@ -42,7 +34,7 @@ static __m128i pair_of(const int16_t *w)
 static __m128i load(const void *p) { return _mm_loadu_si128(p); }
 
 /* Sixteen values from column i on. */
-static void blend_16(const blend *b, size_t i, int16_t *line)
+static void blend_16(const pithp_blend *b, size_t i, int16_t *line)
 {
     const __m128i zero = _mm_setzero_si128(), half = _mm_set1_epi32(1 << (DOWN - 1));
     const uint8_t *p = b->src + i;
@@ -62,7 +54,7 @@ static void blend_16(const blend *b, size_t i, int16_t *line)
 }
 
 /* The last block overlaps its neighbour: every value is a function of its column alone. */
-static void blend_vectors(const blend *b, size_t n, int16_t *line)
+static void blend_vectors(const pithp_blend *b, size_t n, int16_t *line)
 {
     for (size_t i = 0; i + 16 <= n; i += 16)
         blend_16(b, i, line);
@@ -71,14 +63,20 @@ static void blend_vectors(const blend *b, size_t n, int16_t *line)
 }
 #endif
 
-void pithp_blend_rows(const uint8_t *src, size_t stride, size_t n, int rows, const pithp_taps *t, int y,
-                      int16_t *line)
+void pithp_blend_rows(pithp_isa isa, const uint8_t *src, size_t stride, size_t n, int rows,
+                      const pithp_taps *t, int y, int16_t *line)
 {
-    blend b = { .src = src + (size_t)t->first[y] * stride,
-                .stride = stride,
-                .weight = t->weight + (size_t)y * (size_t)t->max,
-                .taps = t->n[y],
-                .inside = PITHP_MIN(t->n[y], rows - t->first[y]) };
+    pithp_blend b = { .src = src + (size_t)t->first[y] * stride,
+                      .stride = stride,
+                      .weight = t->weight + (size_t)y * (size_t)t->max,
+                      .taps = t->n[y],
+                      .inside = PITHP_MIN(t->n[y], rows - t->first[y]) };
+#if defined(__x86_64__)
+    if (n >= 32 && isa != PITHP_ISA_BASE) {
+        pithp_blend_avx2(&b, n, line);
+        return;
+    }
+#endif
 #ifdef __SSE2__
     if (n >= 16) {
         blend_vectors(&b, n, line);
@@ -141,9 +139,16 @@ static void mix(const int16_t *p, size_t stride, const int16_t *weight, int taps
 }
 #endif
 
-void pithp_blend_columns(const int16_t *line, size_t stride, int lines, const pithp_taps *t, int dw,
-                         uint8_t *dst)
+void pithp_blend_columns(pithp_isa isa, const int16_t *line, size_t stride, int lines, const pithp_taps *t,
+                         int dw, uint8_t *dst)
 {
+#if defined(__x86_64__)
+    if (isa != PITHP_ISA_BASE) {
+        pithp_columns_avx2(line, stride, lines, t, dw, dst);
+        return;
+    }
+#endif
+    (void)isa;
     size_t row = (size_t)dw * 3;
     for (int x = 0; x < dw; x++, dst += 3) {
         int32_t pixel[PITHP_LINES];

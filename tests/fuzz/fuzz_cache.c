@@ -42,8 +42,8 @@ static unsigned deliver(pith_ctx *c, const pith_data *d, int64_t index)
     if (memory == NULL)
         return sum;
     pithp_variant v = pithp_variant_eval(s.width, s.height, SIZE);
-    pithp_transform_run(pithp_transform_at(memory, SIZE, s.width, s.height), s.pixels, s.width, s.height, &v,
-                        out);
+    pithp_transform_run(pithp_transform_at(memory, c->isa, SIZE, s.width, s.height), s.pixels, s.width,
+                        s.height, &v, out);
     pithp_free(c, memory);
     return sum;
 }
