@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* The vectors never cross a real call: everything that takes one is inlined. */
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wpsabi"
 #endif
 #define INLINE static inline __attribute__((always_inline))
