@@ -31,6 +31,7 @@ void pithp_destroy(pith_ctx *c, pithp_obj *o); /* unlinks and destroys; NULL is 
 typedef enum { PITHP_ISA_BASE = 0, PITHP_ISA_AVX2, PITHP_ISA_AVX512, PITHP_ISA_COUNT } pithp_isa;
 
 pithp_isa pithp_isa_cpu(void);             /* the most the processor we run on has */
+bool pithp_isa_vnni(void);                 /* has AVX-512's dot products of bytes? Only integer kernels ask */
 bool pithp_isa_built(pithp_isa isa);       /* compiled into this library? */
 pithp_isa pithp_isa_best(void);            /* the most that holds of both */
 const char *pithp_isa_name(pithp_isa isa); /* "base", "avx2", "avx512" */

@@ -19,6 +19,8 @@ pithp_isa pithp_isa_cpu(void)
     return avx2 ? PITHP_ISA_AVX2 : PITHP_ISA_BASE;
 }
 
+bool pithp_isa_vnni(void) { return pithp_isa_cpu() == PITHP_ISA_AVX512 && HAS("avx512vnni"); }
+
 bool pithp_isa_built(pithp_isa isa)
 {
     switch (isa) {

@@ -87,8 +87,27 @@ static pith_status prepare_mul(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *o
     return pithp_q_fixed(g, n, 0, real, 255 * 255, &v->g.scale);
 }
 
-typedef void kernel(const pithp_iarith *g, const int8_t *a, const int8_t *b, int64_t step_b, int64_t n,
-                    bool single, int8_t *y);
+/* n elements, b advancing by step. */
+typedef void kernel(const pithp_qcall *k, const int8_t *a, const int8_t *b, int64_t step, int64_t n,
+                    int8_t *y);
+
+static void add(const pithp_qcall *k, const int8_t *a, const int8_t *b, int64_t step, int64_t n, int8_t *y)
+{
+    const arith *v = k->node->prep;
+    if (k->kern)
+        k->kern->add(&v->g, a, b, step, n, y);
+    else
+        pithp_ref_iadd(&v->g, a, b, step, n, k->single, y);
+}
+
+static void mul(const pithp_qcall *k, const int8_t *a, const int8_t *b, int64_t step, int64_t n, int8_t *y)
+{
+    const arith *v = k->node->prep;
+    if (k->kern)
+        k->kern->mul(&v->g, a, b, step, n, y);
+    else
+        pithp_ref_imul(&v->g, a, b, step, n, k->single, y);
+}
 
 static void rows(const pithp_qcall *k, kernel *f, int64_t r0, int64_t r1)
 {
@@ -97,16 +116,16 @@ static void rows(const pithp_qcall *k, kernel *f, int64_t r0, int64_t r1)
     const int8_t *a = k->in[0], *b = k->in[1];
     int8_t *y = k->out;
     if (v->period == 0)
-        f(&v->g, a + i, b + i, 1, end - i, k->single, y + i);
+        f(k, a + i, b + i, 1, end - i, y + i);
     else if (v->period == 1)
-        f(&v->g, a + i, b, 0, end - i, k->single, y + i);
+        f(k, a + i, b, 0, end - i, y + i);
     else
         for (; i < end; i += v->period)
-            f(&v->g, a + i, b, 1, v->period, k->single, y + i);
+            f(k, a + i, b, 1, v->period, y + i);
 }
 
-static void run_add(const pithp_qcall *k, int64_t r0, int64_t r1) { rows(k, pithp_ref_iadd, r0, r1); }
-static void run_mul(const pithp_qcall *k, int64_t r0, int64_t r1) { rows(k, pithp_ref_imul, r0, r1); }
+static void run_add(const pithp_qcall *k, int64_t r0, int64_t r1) { rows(k, add, r0, r1); }
+static void run_mul(const pithp_qcall *k, int64_t r0, int64_t r1) { rows(k, mul, r0, r1); }
 
 const pithp_qop pithp_qop_add = { .name = "ADD",
                                   .min_in = 2,

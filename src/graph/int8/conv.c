@@ -74,3 +74,11 @@ int64_t pithp_q_conv_macs(const pithp_qgraph *g, const pithp_qnode *n)
     (void)g;
     return v->p * v->q * v->k * v->r * v->s * (v->c / v->groups);
 }
+
+void pithp_q_conv_pack(const pithp_qgraph *g, const pithp_qnode *n, const pithp_ikern *kern, void *to,
+                       size_t *bytes, size_t *scratch)
+{
+    const pithp_qconv *v = n->prep;
+    const pithp_qtensor *b = pithp_q_in(g, n, 2);
+    kern->conv_pack(&v->g, v->worst, pithp_q_in(g, n, 1)->data, b ? b->data : NULL, to, bytes, scratch);
+}

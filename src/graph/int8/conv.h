@@ -18,6 +18,8 @@ pith_status pithp_q_factors(pithp_qgraph *g, pithp_qnode *n, const pithp_qtensor
                             int axis, bool form_float);
 /* The window, then the factors. */
 pith_status pithp_q_conv(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out, pithp_iconv v, int axis);
+void pithp_q_conv_pack(const pithp_qgraph *g, const pithp_qnode *n, const pithp_ikern *kern, void *to,
+                       size_t *bytes, size_t *scratch);
 int64_t pithp_q_conv_macs(const pithp_qgraph *g, const pithp_qnode *n);
 
 #endif

@@ -25,12 +25,12 @@ static pith_status prepare(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out)
 
 static void run_avg(const pithp_qcall *k, int64_t p0, int64_t p1)
 {
-    pithp_ref_iavgpool(k->node->prep, k->in[0], p0, p1, k->out);
+    (k->kern ? k->kern->avgpool : pithp_ref_iavgpool)(k->node->prep, k->in[0], p0, p1, k->out);
 }
 
 static void run_max(const pithp_qcall *k, int64_t p0, int64_t p1)
 {
-    pithp_ref_imaxpool(k->node->prep, k->in[0], p0, p1, k->out);
+    (k->kern ? k->kern->maxpool : pithp_ref_imaxpool)(k->node->prep, k->in[0], p0, p1, k->out);
 }
 
 const pithp_qop pithp_qop_avgpool = { .name = "AVERAGE_POOL_2D",

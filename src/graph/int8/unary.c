@@ -135,8 +135,8 @@ void pithp_q_unary_run(const pithp_qcall *k, int64_t r0, int64_t r1)
 {
     const pithp_qunary *v = k->node->prep;
     int64_t i = r0 * v->row;
-    pithp_ref_itable(v->table[k->single], (const int8_t *)k->in[0] + i, (r1 - r0) * v->row,
-                     (int8_t *)k->out + i);
+    (k->kern ? k->kern->table : pithp_ref_itable)(v->table[k->single], (const int8_t *)k->in[0] + i,
+                                                  (r1 - r0) * v->row, (int8_t *)k->out + i);
 }
 
 #define UNARY(id, text, fn, same)                            \

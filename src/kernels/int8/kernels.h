@@ -76,11 +76,29 @@ void pithp_table_hard_swish(pithp_fixed out, pithp_fixed relu, int32_t zero_in, 
 
 /* ---- One instruction set's twins: isa_*.c, through isa_table.c ------------------------------------------------------*/
 typedef struct pithp_ikern {
-    const char *name; /* "base", "avx2", "avx512", "avx512vnni" */
+    const char *name; /* "avx2", "avx512", "avx512vnni" */
+    /* Sizes of the packed weights and of a thread's scratch memory; packs where `to` is not NULL. bytes 0: no twin for
+       this layer (groups, sums that may come near 32 bits), the reference runs. `worst`: its largest absolute sum. */
+    void (*conv_pack)(const pithp_iconv *g, int64_t worst, const int8_t *w, const int32_t *bias, void *to,
+                      size_t *bytes, size_t *scratch);
+    void (*conv_run)(const pithp_iconv *g, const void *pack, const int8_t *x, int64_t p0, int64_t p1,
+                     void *scratch, int8_t *y);
+    void (*depthwise_pack)(const pithp_iconv *g, int64_t worst, const int8_t *w, const int32_t *bias,
+                           void *to, size_t *bytes, size_t *scratch);
+    void (*depthwise_run)(const pithp_iconv *g, const void *pack, const int8_t *x, int64_t p0, int64_t p1,
+                          void *scratch, int8_t *y);
+    void (*avgpool)(const pithp_iconv *g, const int8_t *x, int64_t p0, int64_t p1, int8_t *y);
+    void (*maxpool)(const pithp_iconv *g, const int8_t *x, int64_t p0, int64_t p1, int8_t *y);
+    void (*mean)(const pithp_imean *g, const int8_t *x, int8_t *y); /* 255*count below 2^30 */
+    void (*add)(const pithp_iarith *g, const int8_t *a, const int8_t *b, int64_t step_b, int64_t n,
+                int8_t *y);
+    void (*mul)(const pithp_iarith *g, const int8_t *a, const int8_t *b, int64_t step_b, int64_t n,
+                int8_t *y);
+    void (*table)(const int8_t table[256], const int8_t *x, int64_t n, int8_t *y);
 } pithp_ikern;
 
-/* The set called `name`; NULL: the best one that this build has and the processor and the context allow. PITH_EINVAL names
-   what is possible. */
+/* The set called `name`; NULL: the best one that this build has and the processor and the context allow. *kern is NULL for
+   "base": the reference. PITH_EINVAL names what is possible. */
 pith_status pithp_ikern_choose(pith_ctx *c, const char *name, const pithp_ikern **kern);
 
 #endif

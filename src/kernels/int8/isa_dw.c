@@ -1,0 +1,117 @@
+/* kernels/int8/isa_dw.c: depthwise convolutions. For each row of the result the input rows under the filter are interleaved
+   once into words that run down a column (WORD taps of one channel); a column of the filter is then one product of
+   vectors for each word. */
+#include "kernels/int8/isa.h"
+
+/* words[j] = rows a, b, c, d at j; n numbers, and up to 63 more of each row are read and written. */
+#ifdef __AVX512VNNI__
+static void interleave(const int8_t *const *r, int64_t n, int32_t zero, int32_t *words)
+{
+    const V flip = _mm512_set1_epi8((char)0x80);
+    (void)zero;
+    for (int64_t j = 0; j < n; j += 64) {
+        V a = _mm512_xor_si512(vload(r[0] + j), flip), b = _mm512_xor_si512(vload(r[1] + j), flip);
+        V c = _mm512_xor_si512(vload(r[2] + j), flip), d = _mm512_xor_si512(vload(r[3] + j), flip);
+        V ab0 = _mm512_unpacklo_epi8(a, b), ab1 = _mm512_unpackhi_epi8(a, b);
+        V cd0 = _mm512_unpacklo_epi8(c, d), cd1 = _mm512_unpackhi_epi8(c, d);
+        /* lane k of u0: 16k .. 16k+3; of u1: 16k+4 ..; and so on: four by four lanes to be transposed */
+        V u0 = _mm512_unpacklo_epi16(ab0, cd0), u1 = _mm512_unpackhi_epi16(ab0, cd0);
+        V u2 = _mm512_unpacklo_epi16(ab1, cd1), u3 = _mm512_unpackhi_epi16(ab1, cd1);
+        V s0 = _mm512_shuffle_i32x4(u0, u1, 0x44), s1 = _mm512_shuffle_i32x4(u0, u1, 0xEE);
+        V s2 = _mm512_shuffle_i32x4(u2, u3, 0x44), s3 = _mm512_shuffle_i32x4(u2, u3, 0xEE);
+        vstore(words + j, _mm512_shuffle_i32x4(s0, s2, 0x88));
+        vstore(words + j + 16, _mm512_shuffle_i32x4(s0, s2, 0xDD));
+        vstore(words + j + 32, _mm512_shuffle_i32x4(s1, s3, 0x88));
+        vstore(words + j + 48, _mm512_shuffle_i32x4(s1, s3, 0xDD));
+    }
+}
+#else
+static void interleave(const int8_t *const *r, int64_t n, int32_t zero, int32_t *words)
+{
+    const int8_t *a = r[0], *b = r[1];
+    for (int64_t j = 0; j < n; j++)
+        words[j] = (int32_t)((uint32_t)(uint16_t)(a[j] - zero) | (uint32_t)(b[j] - zero) << 16);
+}
+#endif
+
+/* The words of result row p: [words][columns][C], columns counted from -pad. Gives their number. */
+static int64_t gather(const pithp_iconv *g, const icolumns *w, const int8_t *x, int64_t p, const int8_t *none,
+                      int32_t *to)
+{
+    int64_t columns =
+        PITHP_MAX((g->q - 1) * g->stride[1] + (g->s - 1) * g->dilation[1] + 1, g->pad[1] + g->w);
+    int32_t pad = WORD == 4 ? (int32_t)(0x01010101u * (uint32_t)(128 + g->zero_in)) : 0;
+    for (int64_t j = 0; j < w->words; j++, to += columns * g->c) {
+        const int8_t *r[WORD];
+        for (int i = 0; i < WORD; i++) {
+            int64_t ih = p * g->stride[0] - g->pad[0] + (j * WORD + i) * g->dilation[0];
+            r[i] = j * WORD + i < g->r && ih >= 0 && ih < g->h ? x + ih * g->w * g->c : none;
+        }
+        interleave(r, g->w * g->c, g->zero_in, to + g->pad[1] * g->c);
+        for (int64_t i = 0; i < g->pad[1] * g->c; i++)
+            to[i] = pad;
+        for (int64_t i = (g->pad[1] + g->w) * g->c; i < columns * g->c; i++)
+            to[i] = pad;
+    }
+    return columns;
+}
+
+/* nq results of one row, L channels from c on. */
+static ALWAYS void tile(int nq, bool relu, const pithp_iconv *g, const icolumns *w, const int32_t *in,
+                        int64_t plane, int64_t c, int8_t *y)
+{
+    V acc[8];
+    int64_t step = g->stride[1] * g->c;
+    const int32_t *wp = w->w + c;
+    UNROLL
+    for (int i = 0; i < nq; i++)
+        acc[i] = vload(w->f.start + c);
+    for (int64_t s = 0; s < g->s; s++) {
+        const int32_t *at = in + s * g->dilation[1] * g->c + c;
+        for (int64_t j = 0; j < w->words; j++, wp += w->positions, at += plane) {
+            V wv = vload(wp);
+            UNROLL
+            for (int i = 0; i < nq; i++)
+                acc[i] = vdot(acc[i], vload(at + i * step), wv);
+        }
+    }
+    int n = (int)PITHP_MIN(g->c - c, L);
+    UNROLL
+    for (int i = 0; i < nq; i++) {
+        acc[i] = vrescale(acc[i], &w->f, c, relu);
+        vput(y + i * g->c + c, &acc[i], 1, n, w->f.lo, w->f.hi);
+    }
+}
+
+static ALWAYS void row(bool relu, const pithp_iconv *g, const icolumns *w, const int32_t *in, int64_t plane,
+                       int8_t *y)
+{
+    int64_t step = g->stride[1] * g->c;
+    for (int64_t c = 0; c < g->c; c += L) {
+        int64_t q = 0;
+        for (; q + 8 <= g->q; q += 8)
+            tile(8, relu, g, w, in + q * step, plane, c, y + q * g->c);
+        for (; q + 4 <= g->q; q += 4)
+            tile(4, relu, g, w, in + q * step, plane, c, y + q * g->c);
+        for (; q + 3 <= g->q; q += 3)
+            tile(3, relu, g, w, in + q * step, plane, c, y + q * g->c);
+        for (; q < g->q; q++)
+            tile(1, relu, g, w, in + q * step, plane, c, y + q * g->c);
+    }
+}
+
+void IKERN(depthwise_run)(const pithp_iconv *g, const void *pack, const int8_t *x, int64_t p0, int64_t p1,
+                          void *scratch, int8_t *y)
+{
+    const icolumns *w = pack;
+    int8_t *none = scratch;
+    int32_t *words = (int32_t *)(none + ((g->w * g->c + 128 + 63) / 64) * 64);
+    memset(none, g->zero_in, (size_t)(g->w * g->c));
+    for (int64_t p = p0; p < p1; p++) {
+        int64_t plane = gather(g, w, x, p, none, words) * g->c;
+        if (w->f.relu)
+            row(true, g, w, words, plane, y + p * g->q * g->c);
+        else
+            row(false, g, w, words, plane, y + p * g->q * g->c);
+    }
+}
