@@ -67,17 +67,20 @@ static void fill_taps(pithp_taps *t, int from, int to)
     }
 }
 
-/* Lays out the taps of an axis at p; returns the bytes they take. */
-static size_t place_taps(pithp_taps *t, uint8_t *p, int from, int to)
+static size_t taps_bytes(int from, int to)
+{
+    return ((size_t)to * (8 + 2 * (size_t)max_taps(from, to)) + 15) & ~(size_t)15;
+}
+
+/* Lays out the taps of an axis at p and fills them. */
+static pithp_taps make_taps(uint8_t *p, int from, int to)
 {
     size_t n = (size_t)to;
-    t->max = max_taps(from, to);
-    if (p) {
-        t->first = (int32_t *)(void *)p;
-        t->n = t->first + n;
-        t->weight = (int16_t *)(void *)(t->n + n);
-    }
-    return (n * (8 + 2 * (size_t)t->max) + 15) & ~(size_t)15;
+    pithp_taps t = { .first = (int32_t *)(void *)p, .max = max_taps(from, to) };
+    t.n = t.first + n;
+    t.weight = (int16_t *)(void *)(t.n + n);
+    fill_taps(&t, from, to);
+    return t;
 }
 
 bool pithp_reduce(pithp_work *w, const uint8_t *src, size_t stride, int sw, int sh, uint8_t *dst, int dw,
@@ -88,16 +91,12 @@ bool pithp_reduce(pithp_work *w, const uint8_t *src, size_t stride, int sw, int 
             memcpy(dst + (size_t)y * (size_t)sw * 3, src + (size_t)y * stride, (size_t)sw * 3);
         return true;
     }
-    pithp_taps tx, ty;
     size_t n = (size_t)sw * 3, line = (n + PITHP_LINE_SPARE + 7) & ~(size_t)7, lines = PITHP_LINES * line * 2;
-    size_t bytes = lines + place_taps(&tx, NULL, sw, dw) + place_taps(&ty, NULL, sh, dh);
+    size_t bytes_x = taps_bytes(sw, dw), bytes = lines + bytes_x + taps_bytes(sh, dh);
     if (!pithp_work_need(w, &w->taps, &w->taps_cap, bytes))
         return false;
-    uint8_t *at = w->taps + lines;
-    at += place_taps(&tx, at, sw, dw);
-    place_taps(&ty, at, sh, dh);
-    fill_taps(&tx, sw, dw);
-    fill_taps(&ty, sh, dh);
+    pithp_taps tx = make_taps(w->taps + lines, sw, dw);
+    pithp_taps ty = make_taps(w->taps + lines + bytes_x, sh, dh);
     int16_t *blended = (int16_t *)(void *)w->taps;
     memset(blended, 0, lines);
     for (int y = 0; y < dh; y += PITHP_LINES) {
