@@ -1,5 +1,6 @@
 /* tests/op_samples_conv.c: samples of convolutions, batch normalisation, and the two fused. */
 #include "op_sample.h"
+#include "ops/fake_quant.h"
 #include "ops/table.h"
 #include <math.h>
 #include <stdlib.h>
@@ -342,3 +343,64 @@ const op_sample op_sample_conv_bn_raw = { .name = "conv_bn_raw",
                                           .twin = raw_twin,
                                           .fused = &pithp_op_conv_bn_raw,
                                           .train_only = true };
+
+/* ---- fake_quant(act(folded_batch_norm(conv))): n[2] the activation, n[3] a fake_quant that has seen nothing yet, n[4] a bias
+   instead of the norm ---- */
+static pith_tensor *quant_build(op_case *k)
+{
+    static const int64_t acts[] = { PITH_LINEAR, PITH_RELU, PITH_RELU6 };
+    operands(k, k->index % 3 == 2);
+    k->n[2] = acts[k->index % 3];
+    k->n[4] = k->index % 5 == 4;
+    k->n[3] = k->index % 2 || k->n[4];
+    pith_tensor *z = conv_of(k, k->n[4] ? bias_of(k) : NULL);
+    if (!k->n[4]) {
+        pithp_folded_attr a = { .momentum = 0, .eps = 1e-3, .frozen = k->index % 4 == 3 };
+        k->bn.frozen = a.frozen;
+        pith_shape c = PITH_SHAPE(k->n[1]);
+        pith_tensor *in[5] = { z, op_input(k, GAMMA, c, 0.5, 1.5, true), op_input(k, BETA, c, -1, 1, true),
+                               op_input(k, RUN_MEAN, c, -0.5, 0.5, false),
+                               op_input(k, RUN_VAR, c, 0.5, 2, false) };
+        z = pith_op_apply(&pithp_op_folded_batch_norm, &a, NULL, 5, in);
+    }
+    z = pith_activation(z, (pith_act)k->n[2]);
+    if (!k->n[3] || !z || z->poison)
+        return z;
+    pithp_fq_attr q = { .bits = 8, .axis = -1, .samples = true };
+    pith_tensor *none = pith_leaf(k->c, PITH_F32, PITH_SHAPE(1), NULL);
+    return pith_op_apply(&pithp_op_fake_quant, &q, NULL, 3, (pith_tensor *[]){ z, none, none });
+}
+
+static void folded_twin_of(const op_case *k, bool train, int64_t n, int64_t c, double *y, double *terms)
+{
+    for (int64_t j = 0; j < c; j++) {
+        double gamma = (double)op_val(k, GAMMA)[j], run = sqrt((double)op_val(k, RUN_VAR)[j] + 1e-3), r = 1;
+        double mean = (double)op_val(k, RUN_MEAN)[j] * gamma / run, var = 0,
+               beta = (double)op_val(k, BETA)[j];
+        if (train && !k->bn.frozen) {
+            mean = 0;
+            for (int64_t i = j; i < n; i += c)
+                mean += y[i] * (double)c / (double)n;
+            for (int64_t i = j; i < n; i += c)
+                var += (y[i] - mean) * (y[i] - mean) * (double)c / (double)n;
+            r = run / sqrt(var * run * run / (gamma * gamma) + 1e-3);
+        }
+        for (int64_t i = j; i < n; i += c) {
+            y[i] = (y[i] - mean) * r + beta;
+            terms[i] = (terms[i] + fabs(mean)) * r + fabs(beta);
+        }
+    }
+}
+
+static bool quant_twin(const op_case *k, bool train, double *y, double *terms)
+{
+    conv_twin_of(k, y, terms);
+    if (!k->n[4])
+        folded_twin_of(k, train, pith_size(k->out), k->n[1], y, terms);
+    for (int64_t i = 0; i < pith_size(k->out); i++)
+        y[i] = activate(k->n[2], y[i]);
+    return true;
+}
+const op_sample op_sample_quant_conv = {
+    .name = "quant_conv", .cases = 60, .build = quant_build, .twin = quant_twin, .fused = &pithp_op_quant_conv
+};

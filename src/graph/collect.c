@@ -47,7 +47,7 @@ static void fuse(collect *k)
         if (!k->needed[id] || k->absorbed[id] || t->kind != PITHP_NODE_OP)
             continue;
         for (size_t r = 0; r < pithp_fuse_rules_n; r++) {
-            pithp_fused f = { 0 };
+            pithp_fused f = { .train = k->p->cfg.train };
             if (!pithp_fuse_rules[r](t, single_use, k, &f))
                 continue;
             for (int i = 0; i < f.n_absorbed; i++)

@@ -86,6 +86,7 @@ typedef struct {
     const pith_op *op;
     int n_in;
     pith_tensor *in[PITH_OP_MAX_IN];
+    bool train;               /* in: the plan is for training */
     pith_tensor *absorbed[4]; /* nodes whose values then never exist */
     int n_absorbed;
     union {

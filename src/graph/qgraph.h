@@ -50,6 +50,7 @@ typedef struct {
     int64_t pad[6]; /* rows above, below, columns left, right. Pad op: [2i], [2i+1] of dimension i+1 */
     int64_t groups; /* conv2d; 0: 1 */
     pithp_qact act;
+    int bits;          /* of the result, 2 to 8; 0: 8. Fewer than 8 bound it as an activation does */
     int axis;          /* concat, softmax: 0 means the last one */
     double beta;       /* softmax; 0: 1 */
     pith_shape shape;  /* reshape: wanted shape, [1,...]; mean: unused */

@@ -201,13 +201,11 @@ static void retire(pithp_graph *old)
         }
 }
 
-pith_status pithp_model_rewrite(pith_model *m, pithp_rewrite_fn fn, void *user)
+void pithp_model_adopt(pith_model *m, pith_model *n)
 {
-    pith_model *n = pithp_model_map(m, fn, user);
-    if (n == NULL)
-        return m->ctx->status ? m->ctx->status : PITH_ENOMEM;
     pith_model old = *m;
     retire(old.g);
+    pithp_destroy(m->ctx, n->g->cache);
     m->g = n->g;
     m->g->older = old.g;
     m->input = n->input;
@@ -218,12 +216,26 @@ pith_status pithp_model_rewrite(pith_model *m, pithp_rewrite_fn fn, void *user)
     m->n_weights = n->n_weights;
     m->params = n->params;
     m->n_param_nodes = n->n_param_nodes;
+    m->meta = n->meta;
+    m->n_meta = n->n_meta;
+    m->cap_meta = n->cap_meta;
     n->g = NULL;
     n->weights = old.weights;
     n->grads = old.grads;
     n->params = old.params;
+    n->meta = old.meta;
+    n->n_meta = old.n_meta;
+    n->cap_meta = old.cap_meta;
     pith_model_free(n);
     pithp_disown(m->ctx, &m->obj); /* a model is destroyed before its graph: newest first */
     pithp_own(m->ctx, &m->obj, old.obj.destroy);
+}
+
+pith_status pithp_model_rewrite(pith_model *m, pithp_rewrite_fn fn, void *user)
+{
+    pith_model *n = pithp_model_map(m, fn, user);
+    if (n == NULL)
+        return m->ctx->status ? m->ctx->status : PITH_ENOMEM;
+    pithp_model_adopt(m, n);
     return PITH_OK;
 }

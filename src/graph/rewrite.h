@@ -48,4 +48,7 @@ pith_model *pithp_model_map(const pith_model *m, pithp_rewrite_fn fn, void *user
    it was. */
 pith_status pithp_model_rewrite(pith_model *m, pithp_rewrite_fn fn, void *user);
 
+/* m becomes what n is, and n is freed: for passes of several stages, which leave m alone until all have worked. */
+void pithp_model_adopt(pith_model *m, pith_model *n);
+
 #endif

@@ -1,6 +1,7 @@
 /* ops/avgpool.c: y[n,p,q,c] = mean of the x[n,h,w,c] in the window that lie inside the input (as TFLite averages).
    dx[n,h,w,c] = sum over the windows that hold it of dy[n,p,q,c] / cells inside. */
 #include "ops/pool.h"
+#include "ops/integer.h"
 #include <string.h>
 
 #define CHANNELS 256 /* taken at a time */
@@ -66,6 +67,13 @@ static void backward(const pith_call *k)
         pithp_pool_rows(k, &g, g.h, backward_row);
 }
 
+static int lower(pithp_lower *l, const pithp_site *s)
+{
+    return pithp_lower_plain(l, s, &pithp_qop_avgpool, pithp_pool_integer(s->t));
+}
+
+static const pithp_integer integer = { .kind = PITHP_INT_SAME, .rounds = true, .lower = lower };
+
 const pith_op pithp_op_avgpool = {
     .name = "avgpool",
     .min_in = 1,
@@ -75,6 +83,7 @@ const pith_op pithp_op_avgpool = {
     .shape = pithp_pool_shape,
     .forward = forward,
     .backward = backward,
+    .integer = &integer,
 };
 
 pith_tensor *pith_avgpool(pith_tensor *x, pith_pool_cfg cfg)

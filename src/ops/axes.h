@@ -3,6 +3,7 @@
 #define PITHP_AXES_H
 
 #include "ops/common.h"
+#include "ops/quant_point.h"
 #include "ops/reduce.h"
 
 typedef struct {
@@ -12,6 +13,8 @@ typedef struct {
 
 extern const pith_attr_field pithp_axes_fields[];
 
+/* Integer means over rows and columns of [N,H,W,C] (global_avgpool.c). */
+void pithp_mean_exact(const pithp_point *p);
 uint32_t pithp_axes_mask(const pithp_axes_attr *a, int ndim);
 bool pithp_axes_shape(pith_infer *q);
 void pithp_axes_forward(const pith_call *k, bool mean);

@@ -5,6 +5,7 @@
    convolution is fused with it by the planner (conv_bn_act.c). Source: arXiv:1502.03167. */
 #include "ops/common.h"
 #include "ops/norm.h"
+#include "ops/integer.h"
 #include <pith/ops.h>
 
 static const pith_attr_field fields[] = { { "momentum", PITH_ATTR_REAL, offsetof(pithp_bn_attr, momentum) },
@@ -62,6 +63,8 @@ static void bn_backward(const pith_call *k)
                     k->in[0].grad, k->in[0].grad_add);
 }
 
+static const pithp_integer integer = { .instead = "a convolution right before it, which takes it in" };
+
 const pith_op pithp_op_batch_norm = { .name = "batch_norm",
                                       .min_in = 5,
                                       .max_in = 5,
@@ -72,7 +75,8 @@ const pith_op pithp_op_batch_norm = { .name = "batch_norm",
                                       .backward = bn_backward,
                                       .reads = PITH_READS_IN(0),
                                       .no_grad = 3u << 3,
-                                      .state = 3u << 3 };
+                                      .state = 3u << 3,
+                                      .integer = &integer };
 
 pith_tensor *pith_batch_norm(pith_tensor *x, pith_tensor *gamma, pith_tensor *beta, pith_tensor *running_mean,
                              pith_tensor *running_var, pith_batch_norm_cfg cfg)

@@ -162,3 +162,19 @@ void pithp_binary_backward(const pith_call *k, pithp_binary f)
         if (k->in[side].grad)
             back_one(k, &n, f, side);
 }
+
+void pithp_binary_exact(const pithp_point *p, const pithp_iarith *g,
+                        void (*run)(const pithp_iarith *g, const int8_t *a, const int8_t *b, int64_t step,
+                                    int64_t n, int8_t *y))
+{
+    pithp_nest n = nest_of(p->k->out.shape, p->shape[0], p->shape[1]);
+    int last = n.nd - 1;
+    for (pithp_walk r = pithp_walk_at(&n, 0, pithp_nest_count(&n)); r.n; pithp_walk_next(&r)) {
+        const int8_t *a = p->in[0] + pithp_nest_offset(&n, 0, r.idx),
+                     *b = p->in[1] + pithp_nest_offset(&n, 1, r.idx);
+        if (n.s[0][last] != 0)
+            run(g, a, b, n.s[1][last], r.n, p->out + r.at);
+        for (int64_t i = 0; i < r.n && n.s[0][last] == 0; i++)
+            run(g, a, b + i * n.s[1][last], 0, 1, p->out + r.at + i);
+    }
+}

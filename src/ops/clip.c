@@ -1,5 +1,6 @@
 /* ops/clip.c: y = min(max(x, lo), hi); dx = dy where lo <= x <= hi, else 0. */
 #include "ops/elementwise.h"
+#include "ops/integer.h"
 
 PITHP_UNARY_PASSES(PITHP_U_CLIP)
 
@@ -17,6 +18,8 @@ static const pith_attr_field fields[] = {
     PITH_ATTR_END,
 };
 
+static const pithp_integer integer = { .instead = "relu6" };
+
 const pith_op pithp_op_clip = {
     .name = "clip",
     .min_in = 1,
@@ -27,6 +30,7 @@ const pith_op pithp_op_clip = {
     .forward = forward,
     .backward = backward,
     .reads = PITH_READS_IN(0),
+    .integer = &integer,
 };
 
 pith_tensor *pith_clip(pith_tensor *x, double lo, double hi)

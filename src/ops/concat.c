@@ -1,6 +1,7 @@
 /* ops/concat.c: joins tensors along one dimension; the others have equal sizes. dx_i is its slice of dy. */
 #include "ops/common.h"
 #include "ops/nest.h"
+#include "ops/integer.h"
 
 typedef struct {
     int axis; /* negative: counted from behind */
@@ -82,6 +83,14 @@ static const pith_attr_field fields[] = {
     PITH_ATTR_END,
 };
 
+static int lower(pithp_lower *l, const pithp_site *s)
+{
+    return pithp_lower_plain(l, s, &pithp_qop_concat,
+                             (pithp_qattr){ .axis = axis_of(s->t->attr, s->t->shape.ndim) });
+}
+
+static const pithp_integer integer = { .kind = PITHP_INT_JOIN, .lower = lower };
+
 const pith_op pithp_op_concat = {
     .name = "concat",
     .min_in = 1,
@@ -91,6 +100,7 @@ const pith_op pithp_op_concat = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .integer = &integer,
 };
 
 pith_tensor *pith_concat(pith_tensor *const *x, int n, int axis)

@@ -6,6 +6,7 @@
    padding: tensorflow/python/ops/nn_ops.py, "SAME". */
 #include "ops/common.h"
 #include "ops/conv.h"
+#include "ops/integer.h"
 
 static const pith_attr_field fields[] = { { "stride_h", PITH_ATTR_INT, offsetof(pithp_conv_attr, stride_h) },
                                           { "stride_w", PITH_ATTR_INT, offsetof(pithp_conv_attr, stride_w) },
@@ -66,6 +67,26 @@ static void conv_backward(const pith_call *k)
     pithp_conv_backward(pithp_call_env(k), &a);
 }
 
+static int conv_lower(pithp_lower *l, const pithp_site *s)
+{
+    const pithp_conv_attr *a = s->t->attr;
+    pithp_conv g = pithp_conv_geometry_of(a, s->t->in[0]->shape, s->t->in[1]->shape);
+    int64_t down = (g.p - 1) * g.stride_h + (g.r - 1) * g.dil_h + 1 - g.h - g.pt;
+    int64_t right = (g.q - 1) * g.stride_w + (g.s - 1) * g.dil_w + 1 - g.w - g.pl;
+    pithp_qattr q = { .stride = { g.stride_h, g.stride_w },
+                      .dilation = { g.dil_h, g.dil_w },
+                      .pad = { g.pt, PITHP_MAX(down, 0), g.pl, PITHP_MAX(right, 0) },
+                      .groups = a->depthwise ? 0 : g.groups };
+    return pithp_lower_weighted(l, s, a->depthwise ? &pithp_qop_depthwise : &pithp_qop_conv2d, q);
+}
+
+static const pithp_integer conv_integer = {
+    .kind = PITHP_INT_OWN, .weight = 1, .axis = 0, .clamps = true, .folds = true, .lower = conv_lower
+};
+static const pithp_integer depthwise_integer = {
+    .kind = PITHP_INT_OWN, .weight = 1, .axis = 3, .clamps = true, .folds = true, .lower = conv_lower
+};
+
 const pith_op pithp_op_conv2d = { .name = "conv2d",
                                   .min_in = 2,
                                   .max_in = 3,
@@ -75,6 +96,7 @@ const pith_op pithp_op_conv2d = { .name = "conv2d",
                                   .forward = conv_forward,
                                   .backward = conv_backward,
                                   .macs = conv_macs,
+                                  .integer = &conv_integer,
                                   .reads = PITH_READS_IN(0) | PITH_READS_IN(1) };
 
 pith_tensor *pith_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg)
@@ -94,6 +116,7 @@ const pith_op pithp_op_depthwise_conv2d = { .name = "depthwise_conv2d",
                                             .forward = conv_forward,
                                             .backward = conv_backward,
                                             .macs = conv_macs,
+                                            .integer = &depthwise_integer,
                                             .reads = PITH_READS_IN(0) | PITH_READS_IN(1) };
 
 pith_tensor *pith_depthwise_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_conv2d_cfg cfg)

@@ -1,6 +1,7 @@
 /* ops/dense.c: y = x w^T + b.  x [N,I], w [O,I], b [O] or absent -> y [N,O].
    dx = dy w, dw = dy^T x, db = sum over n of dy. */
 #include "ops/common.h"
+#include "ops/integer.h"
 #include "ops/reduce.h"
 
 static bool shape(pith_infer *q)
@@ -61,6 +62,15 @@ static void backward(const pith_call *k)
 
 static int64_t macs(const pith_infer *q) { return q->in[0].d[0] * q->in[1].d[0] * q->in[1].d[1]; }
 
+static int lower(pithp_lower *l, const pithp_site *s)
+{
+    return pithp_lower_weighted(l, s, &pithp_qop_dense, (pithp_qattr){ 0 });
+}
+
+static const pithp_integer integer = {
+    .kind = PITHP_INT_OWN, .weight = 1, .axis = 0, .clamps = true, .lower = lower
+};
+
 const pith_op pithp_op_dense = {
     .name = "dense",
     .min_in = 2,
@@ -70,6 +80,7 @@ const pith_op pithp_op_dense = {
     .backward = backward,
     .macs = macs,
     .reads = PITH_READS_IN(0) | PITH_READS_IN(1),
+    .integer = &integer,
 };
 
 pith_tensor *pith_dense(pith_tensor *x, pith_tensor *w, pith_tensor *b)

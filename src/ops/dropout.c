@@ -4,6 +4,7 @@
    Four neighbours share one Philox block, whose counter is (block, step, node): the mask is a function of the context's
    seed, the step, the node and the element alone. */
 #include "ops/common.h"
+#include "ops/integer.h"
 
 typedef struct {
     double p;
@@ -79,6 +80,8 @@ static const pith_attr_field fields[] = {
     PITH_ATTR_END,
 };
 
+static const pithp_integer integer = { .kind = PITHP_INT_PASS };
+
 const pith_op pithp_op_dropout = {
     .name = "dropout",
     .min_in = 1,
@@ -88,6 +91,7 @@ const pith_op pithp_op_dropout = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .integer = &integer,
 };
 
 pith_tensor *pith_dropout(pith_tensor *x, double p)

@@ -17,18 +17,19 @@ void pithp_unary_backward(const pith_call *k, pithp_unary f);
     static void forward(const pith_call *k) { pithp_unary_forward(k, f); } \
     static void backward(const pith_call *k) { pithp_unary_backward(k, f); }
 
-/* A whole op without parameters; reads_: what its gradient is computed from. */
-#define PITHP_UNARY_OP(op_name, f, reads_) \
-    PITHP_UNARY_PASSES(f)                  \
-    const pith_op pithp_op_##op_name = {   \
-        .name = #op_name,                  \
-        .min_in = 1,                       \
-        .max_in = 1,                       \
-        .shape = pithp_shape_same,         \
-        .forward = forward,                \
-        .backward = backward,              \
-        .reads = (reads_),                 \
-    };                                     \
+/* A whole op without parameters; reads_: what its gradient is computed from; integer_: its integer form or NULL. */
+#define PITHP_UNARY_OP(op_name, f, reads_, integer_) \
+    PITHP_UNARY_PASSES(f)                            \
+    const pith_op pithp_op_##op_name = {             \
+        .name = #op_name,                            \
+        .min_in = 1,                                 \
+        .max_in = 1,                                 \
+        .shape = pithp_shape_same,                   \
+        .forward = forward,                          \
+        .backward = backward,                        \
+        .reads = (reads_),                           \
+        .integer = (integer_),                       \
+    };                                               \
     pith_tensor *pith_##op_name(pith_tensor *x) { return pithp_apply1(&pithp_op_##op_name, NULL, x); }
 
 #endif

@@ -120,17 +120,34 @@ static bool shape(pith_infer *q)
 }
 
 /* ---- Forward ---- */
-/* The moving range takes in this batch's; scale and zero point follow. */
-static void observe(const pith_call *k, const pithp_fq_attr *a, pithp_fq *f)
+bool pithp_fq_active(const pithp_fq_attr *a, const pith_real *scale, int64_t c, const pith_real *seen,
+                     bool train)
 {
-    pith_real *seen = k->in[PITHP_FQ_SEEN].data, lo, hi;
-    double runs = (double)seen[PITHP_SEEN_RUNS];
-    pithp_fq_range(pithp_call_env(k), f, k->in[0].data, &lo, &hi, k->scratch);
-    double m = PITHP_MAX(a->momentum, 1 / (runs + 1));
-    seen[PITHP_SEEN_LO] += (pith_real)(m * ((double)lo - (double)seen[PITHP_SEEN_LO]));
-    seen[PITHP_SEEN_HI] += (pith_real)(m * ((double)hi - (double)seen[PITHP_SEEN_HI]));
-    pithp_fq_choose(a, (double)seen[PITHP_SEEN_LO], (double)seen[PITHP_SEEN_HI], k->in[PITHP_FQ_SCALE].data,
-                    k->in[PITHP_FQ_ZERO].data);
+    for (int64_t i = 0; i < c; i++)
+        if (!(scale[i] > 0))
+            return false;
+    return !train || seen == NULL || (double)seen[PITHP_SEEN_RUNS] >= (double)a->start;
+}
+
+bool pithp_fq_looks(const pithp_fq_attr *a, const pith_real *seen, bool train)
+{
+    return train && a->mode == PITHP_FQ_OBSERVE && seen != NULL &&
+           !(a->freeze > 0 && (double)seen[PITHP_SEEN_RUNS] >= (double)a->freeze);
+}
+
+void pithp_fq_look(const pithp_fq_attr *a, const pith_real range[2], pith_real *seen, pith_real *scale,
+                   pith_real *zero)
+{
+    double m = PITHP_MAX(a->momentum, 1 / ((double)seen[PITHP_SEEN_RUNS] + 1));
+    for (int i = 0; i < 2; i++)
+        seen[i] += (pith_real)(m * ((double)range[i] - (double)seen[i]));
+    pithp_fq_choose(a, (double)seen[PITHP_SEEN_LO], (double)seen[PITHP_SEEN_HI], scale, zero);
+}
+
+void pithp_fq_count(pith_real *seen)
+{
+    if (seen != NULL && seen[PITHP_SEEN_RUNS] < (pith_real)0x1p24)
+        seen[PITHP_SEEN_RUNS] += 1;
 }
 
 static void follow(const pith_call *k, const pithp_fq_attr *a, const pithp_fq *f)
@@ -140,41 +157,35 @@ static void follow(const pith_call *k, const pithp_fq_attr *a, const pithp_fq *f
     pithp_fq_choose_weights(a, lo, hi, f->c, k->in[PITHP_FQ_SCALE].data);
 }
 
-/* A training run of a node with ranges: brings them up to date. False: x passes as it is. */
-static bool prepare(const pith_call *k, const pithp_fq_attr *a, pithp_fq *f)
-{
-    pith_real *seen = k->n_in > PITHP_FQ_SEEN ? k->in[PITHP_FQ_SEEN].data : NULL;
-    double runs = seen != NULL ? (double)seen[PITHP_SEEN_RUNS] : 0;
-    bool frozen = a->freeze > 0 && runs >= (double)a->freeze;
-    if (a->mode == PITHP_FQ_OBSERVE && !frozen)
-        observe(k, a, f);
-    else if (a->mode == PITHP_FQ_FOLLOW && !frozen)
-        follow(k, a, f);
-    if (seen != NULL && runs < 0x1p24)
-        seen[PITHP_SEEN_RUNS] += 1;
-    return runs >= (double)a->start;
-}
-
 static void forward(const pith_call *k)
 {
     const pithp_fq_attr *a = k->attr;
+    const pithp_env *e = pithp_call_env(k);
     pithp_fq f = geometry(a, k->in[0].shape);
-    bool on = k->train ? prepare(k, a, &f) : true;
-    const pith_real *scale = k->in[PITHP_FQ_SCALE].data, *zero = k->in[PITHP_FQ_ZERO].data;
-    pith_real *s = k->aux, *z = s + f.c;
+    pith_real *scale = k->in[PITHP_FQ_SCALE].data, *zero = k->in[PITHP_FQ_ZERO].data;
+    pith_real *seen = k->n_in > PITHP_FQ_SEEN ? k->in[PITHP_FQ_SEEN].data : NULL, *s = k->aux, *z = s + f.c;
+    pith_real range[2], *look = pithp_fq_looks(a, seen, k->train) ? range : NULL;
+    if (k->train && a->mode == PITHP_FQ_FOLLOW)
+        follow(k, a, &f);
+    bool on = pithp_fq_active(a, scale, f.c, seen, k->train);
     for (int64_t i = 0; i < f.c; i++) {
-        on = on && scale[i] > 0;
         s[i] = scale[i];
         z[i] = (pith_real)pithp_fq_zero(a, zero[i]);
     }
     s[2 * f.c] = on;
     f.scale = s;
     f.zero = z;
-    if (on)
-        pithp_fq_forward(pithp_call_env(k), &f, k->in[0].data, k->out.data);
-    else
-        pithp_run_unary(pithp_call_env(k), PITHP_U_SCALE, k->in[0].data, pithp_count(k->in[0].shape), 1, 0,
-                        k->out.data);
+    if (on) {
+        pithp_fq_forward(e, &f, k->in[0].data, k->out.data, look, k->scratch);
+    } else {
+        pithp_run_unary(e, PITHP_U_SCALE, k->in[0].data, pithp_count(k->in[0].shape), 1, 0, k->out.data);
+        if (look != NULL)
+            pithp_fq_range(e, &f, k->in[0].data, &range[0], &range[1], k->scratch);
+    }
+    if (look != NULL)
+        pithp_fq_look(a, range, seen, scale, zero);
+    if (k->train)
+        pithp_fq_count(seen);
 }
 
 /* ---- Backward ---- */

@@ -50,6 +50,15 @@ int pithp_fq_quantize(const pithp_fq_attr *a, pith_real x, pith_real scale, int 
 /* How files may hold weights that are quantized already (graph.h, pithp_stored). */
 bool pithp_stored_fake_quant(const pith_tensor *user, int operand, pithp_stored *how);
 
+/* A run quantizes by what was known before it, then looks at its values. Whether it quantizes at all; whether it looks; the
+   moving range takes in `range` (least, greatest), and scale and zero point follow; the run is counted (seen NULL: none). */
+bool pithp_fq_active(const pithp_fq_attr *a, const pith_real *scale, int64_t c, const pith_real *seen,
+                     bool train);
+bool pithp_fq_looks(const pithp_fq_attr *a, const pith_real *seen, bool train);
+void pithp_fq_look(const pithp_fq_attr *a, const pith_real range[2], pith_real *seen, pith_real *scale,
+                   pith_real *zero);
+void pithp_fq_count(pith_real *seen);
+
 /* ---- fold_weight: w[k,..] * gamma[k] / sqrt(var[k] + eps); w, gamma, running_var ---- */
 typedef struct {
     double eps;

@@ -14,9 +14,7 @@ static bool act_of(const pith_op *op, pithp_act *act)
     } known[] = { { &pithp_op_relu, PITHP_ACT_RELU },
                   { &pithp_op_relu6, PITHP_ACT_RELU6 },
                   { &pithp_op_silu, PITHP_ACT_SILU },
-                  { &pithp_op_sigmoid, PITHP_ACT_SIGMOID },
-                  { &pithp_op_hard_swish, PITHP_ACT_HARD_SWISH },
-                  { &pithp_op_hard_sigmoid, PITHP_ACT_HARD_SIGMOID } };
+                  { &pithp_op_sigmoid, PITHP_ACT_SIGMOID } };
     for (size_t i = 0; i < PITHP_LEN(known); i++)
         if (op == known[i].op) {
             *act = known[i].act;
@@ -88,5 +86,6 @@ static bool conv_bn_act_add(const pith_tensor *t, single_fn single, void *arg, p
 
 _Static_assert(sizeof(pithp_conv_bn_act_attr) <= sizeof(((pithp_fused *)0)->attr.bytes), "attr is too small");
 
-const pithp_fuse_rule pithp_fuse_rules[] = { conv_bn_act_add, conv_bn_act };
+const pithp_fuse_rule pithp_fuse_rules[] = { pithp_fuse_quant_conv, pithp_fuse_quant_point, conv_bn_act_add,
+                                             conv_bn_act };
 const size_t pithp_fuse_rules_n = PITHP_LEN(pithp_fuse_rules);

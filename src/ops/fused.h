@@ -2,6 +2,7 @@
 #ifndef PITHP_OPS_FUSED_H
 #define PITHP_OPS_FUSED_H
 
+#include "graph/graph.h"
 #include "ops/conv.h"
 #include "ops/norm.h"
 
@@ -10,5 +11,11 @@ typedef struct {
     pithp_bn_attr bn;
     pithp_act act;
 } pithp_conv_bn_act_attr;
+
+/* ops/fuse_quant.c: layers with weights under fake quantization. */
+bool pithp_fuse_quant_point(const pith_tensor *t, bool (*single)(void *arg, const pith_tensor *x), void *arg,
+                            pithp_fused *out);
+bool pithp_fuse_quant_conv(const pith_tensor *t, bool (*single)(void *arg, const pith_tensor *x), void *arg,
+                           pithp_fused *out);
 
 #endif

@@ -2,6 +2,8 @@
    Lin, Chen, Yan: "Network in network", ICLR 2014. */
 #include "ops/common.h"
 #include "ops/reduce.h"
+#include "ops/axes.h"
+#include "ops/integer.h"
 
 #define ROWS_COLUMNS (1u << 1 | 1u << 2)
 
@@ -36,6 +38,27 @@ static void backward(const pith_call *k)
         pithp_reduce_back(k, &n, factor_of(k), k->out.grad, k->in[0].grad, k->in[0].grad_add);
 }
 
+static int lower(pithp_lower *l, const pithp_site *s)
+{
+    return pithp_lower_plain(l, s, &pithp_qop_mean, (pithp_qattr){ 0 });
+}
+
+void pithp_mean_exact(const pithp_point *p)
+{
+    pith_shape x = p->shape[0];
+    pithp_imean g = { .count = x.d[1] * x.d[2],
+                      .c = x.d[3],
+                      .zero_in = p->zero[0],
+                      .zero_out = p->zero_out,
+                      .lo = p->lo,
+                      .hi = p->hi };
+    g.scale = pithp_imean_factor(pithp_fixed_from((double)p->scale[0] / (double)p->scale_out), g.count);
+    for (int64_t i = 0; i < x.d[0]; i++)
+        pithp_ref_imean(&g, p->in[0] + i * g.count * g.c, 0, g.c, false, p->out + i * g.c);
+}
+
+static const pithp_integer integer = { .kind = PITHP_INT_OWN, .lower = lower, .exact = pithp_mean_exact };
+
 const pith_op pithp_op_global_avgpool = {
     .name = "global_avgpool",
     .min_in = 1,
@@ -43,6 +66,7 @@ const pith_op pithp_op_global_avgpool = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .integer = &integer,
 };
 
 pith_tensor *pith_global_avgpool(pith_tensor *x) { return pithp_apply1(&pithp_op_global_avgpool, NULL, x); }

@@ -1,5 +1,6 @@
 /* ops/log_softmax.c: y_i = x_i - log sum_j exp(x_j) over the last dimension; dx_i = dy_i - exp(y_i) sum_j dy_j. */
 #include "ops/rows.h"
+#include "ops/integer.h"
 #include <math.h>
 
 static void forward_row(const pith_call *k, int64_t row, int64_t n_k)
@@ -32,6 +33,8 @@ static void backward(const pith_call *k)
         pithp_rows_run(k, backward_row);
 }
 
+static const pithp_integer integer = { .instead = "softmax" };
+
 const pith_op pithp_op_log_softmax = {
     .name = "log_softmax",
     .min_in = 1,
@@ -40,6 +43,7 @@ const pith_op pithp_op_log_softmax = {
     .forward = forward,
     .backward = backward,
     .reads = PITH_READS_OUT,
+    .integer = &integer,
 };
 
 pith_tensor *pith_log_softmax(pith_tensor *x) { return pithp_apply1(&pithp_op_log_softmax, NULL, x); }

@@ -1,5 +1,6 @@
 /* ops/matmul.c: y = a b.  a [M,K], b [K,N] -> y [M,N]. da = dy b^T, db = a^T dy. */
 #include "ops/common.h"
+#include "ops/integer.h"
 
 static bool shape(pith_infer *q)
 {
@@ -35,6 +36,8 @@ static void backward(const pith_call *c)
 
 static int64_t macs(const pith_infer *q) { return q->in[0].d[0] * q->in[0].d[1] * q->in[1].d[1]; }
 
+static const pithp_integer integer = { .instead = "dense" };
+
 const pith_op pithp_op_matmul = {
     .name = "matmul",
     .min_in = 2,
@@ -44,6 +47,7 @@ const pith_op pithp_op_matmul = {
     .backward = backward,
     .macs = macs,
     .reads = PITH_READS_IN(0) | PITH_READS_IN(1),
+    .integer = &integer,
 };
 
 pith_tensor *pith_matmul(pith_tensor *a, pith_tensor *b)

@@ -1,6 +1,7 @@
 /* ops/max.c: y[o] = greatest x over the dimensions in `axes`, NaN if there is one among them; dy goes to the first
    greatest element in row-major order. A training plan remembers where that is. */
 #include "ops/axes.h"
+#include "ops/integer.h"
 #include <string.h>
 
 static bool shape(pith_infer *q)
@@ -88,6 +89,8 @@ static void backward(const pith_call *k)
         dx[place[o]] += dy[o];
 }
 
+static const pithp_integer integer = { .instead = "maxpool" };
+
 const pith_op pithp_op_max = {
     .name = "max",
     .min_in = 1,
@@ -97,6 +100,7 @@ const pith_op pithp_op_max = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .integer = &integer,
 };
 
 pith_tensor *pith_max_axes(pith_tensor *x, uint32_t axes, bool keep)

@@ -1,6 +1,7 @@
 /* ops/maxpool.c: y[n,p,q,c] = greatest x[n,h,w,c] in the window, NaN if there is one; dy goes to the first greatest.
    A training plan remembers where that is: aux int32 [N,P,Q,C], h*W + w. */
 #include "ops/pool.h"
+#include "ops/integer.h"
 #include <string.h>
 
 static bool shape(pith_infer *q)
@@ -81,6 +82,13 @@ static void backward(const pith_call *k)
         pithp_pool_rows(k, &g, g.h, backward_row);
 }
 
+static int lower(pithp_lower *l, const pithp_site *s)
+{
+    return pithp_lower_plain(l, s, &pithp_qop_maxpool, pithp_pool_integer(s->t));
+}
+
+static const pithp_integer integer = { .kind = PITHP_INT_SAME, .lower = lower };
+
 const pith_op pithp_op_maxpool = {
     .name = "maxpool",
     .min_in = 1,
@@ -90,6 +98,7 @@ const pith_op pithp_op_maxpool = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .integer = &integer,
 };
 
 pith_tensor *pith_maxpool(pith_tensor *x, pith_pool_cfg cfg)

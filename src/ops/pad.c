@@ -2,6 +2,7 @@
    dx[i] = dy[i + before]. */
 #include "ops/common.h"
 #include "ops/nest.h"
+#include "ops/integer.h"
 
 typedef struct {
     pith_shape before, after; /* ndim and the numbers of rows */
@@ -78,6 +79,27 @@ static const pith_attr_field fields[] = {
     PITH_ATTR_END,
 };
 
+static int lower(pithp_lower *l, const pithp_site *s)
+{
+    const pad_attr *a = s->t->attr;
+    pithp_qattr q = { 0 };
+    bool ok = a->value == 0 && a->before.d[0] == 0 && a->after.d[0] == 0;
+    for (int i = 1; ok && i < a->before.ndim; i++) {
+        ok = i < 3 || (a->before.d[i] == 0 && a->after.d[i] == 0);
+        if (i < 3) {
+            q.pad[2 * (i - 1)] = a->before.d[i];
+            q.pad[2 * (i - 1) + 1] = a->after.d[i];
+        }
+    }
+    if (ok)
+        return pithp_lower_plain(l, s, &pithp_qop_pad, q);
+    pithp_error(l->c, PITH_EINVAL, "layer '%s': padding in integers is with zeros, of rows and columns",
+                s->t->name ? s->t->name : "pad");
+    return PITHP_QNONE;
+}
+
+static const pithp_integer integer = { .kind = PITHP_INT_SAME, .lower = lower };
+
 const pith_op pithp_op_pad = {
     .name = "pad",
     .min_in = 1,
@@ -87,6 +109,7 @@ const pith_op pithp_op_pad = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .integer = &integer,
 };
 
 pith_tensor *pith_pad(pith_tensor *x, const int *before, const int *after, double value)

@@ -50,6 +50,16 @@ static pithp_pool geometry(const pith_pool_cfg *a, const pith_shape *x)
     return g;
 }
 
+pithp_qattr pithp_pool_integer(const pith_tensor *t)
+{
+    pithp_pool g = geometry(t->attr, &t->in[0]->shape);
+    int64_t down = (g.p - 1) * g.stride_h + g.r - g.h - g.top,
+            right = (g.q - 1) * g.stride_w + g.s - g.w - g.left;
+    return (pithp_qattr){ .kernel = { g.r, g.s },
+                          .stride = { g.stride_h, g.stride_w },
+                          .pad = { g.top, PITHP_MAX(down, 0), g.left, PITHP_MAX(right, 0) } };
+}
+
 pithp_pool pithp_pool_of(const pith_call *k) { return geometry(k->attr, &k->in[0].shape); }
 
 static bool attr_ok(pith_infer *q, const pith_pool_cfg *a)

@@ -2,6 +2,7 @@
 #ifndef PITHP_POOL_H
 #define PITHP_POOL_H
 
+#include "graph/qgraph.h"
 #include "ops/common.h"
 
 typedef struct {
@@ -35,6 +36,8 @@ static inline void pithp_pool_reach(int64_t i, int64_t stride, int64_t lead, int
 
 /* fn(k, g, sample, row) for every row of the output (rows = g.p) or the input (g.h), in parallel. */
 typedef void (*pithp_pool_row)(const pith_call *k, const pithp_pool *g, int64_t n, int64_t row);
+/* Attributes of the integer op. */
+pithp_qattr pithp_pool_integer(const pith_tensor *t);
 void pithp_pool_rows(const pith_call *k, const pithp_pool *g, int64_t rows, pithp_pool_row fn);
 
 #endif

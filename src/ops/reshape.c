@@ -2,6 +2,7 @@
    gradient. A size 0 copies the operand's of that dimension, one -1 is worked out: so a recorded reshape holds for any
    number of samples. */
 #include "ops/common.h"
+#include "ops/integer.h"
 
 typedef struct {
     pith_shape shape;
@@ -76,6 +77,13 @@ static const pith_attr_field fields[] = {
     PITH_ATTR_END,
 };
 
+static int lower(pithp_lower *l, const pithp_site *s)
+{
+    return pithp_lower_plain(l, s, &pithp_qop_reshape, (pithp_qattr){ .shape = s->t->shape });
+}
+
+static const pithp_integer integer = { .kind = PITHP_INT_SAME, .lower = lower };
+
 const pith_op pithp_op_reshape = {
     .name = "reshape",
     .min_in = 1,
@@ -87,6 +95,7 @@ const pith_op pithp_op_reshape = {
     .backward = backward,
     .alias = 1,
     .grad_alias = 1,
+    .integer = &integer,
 };
 
 pith_tensor *pith_reshape(pith_tensor *x, pith_shape shape_)

@@ -1,5 +1,6 @@
 /* ops/softmax.c: y_i = exp(x_i) / sum_j exp(x_j) over the last dimension; dx_i = y_i (dy_i - sum_j y_j dy_j). */
 #include "ops/rows.h"
+#include "ops/integer.h"
 #include <math.h>
 
 static void forward_row(const pith_call *k, int64_t row, int64_t n_k)
@@ -32,6 +33,16 @@ static void backward(const pith_call *k)
         pithp_rows_run(k, backward_row);
 }
 
+/* A layer that ends a network: its result has the contract's scale. */
+static int lower(pithp_lower *l, const pithp_site *s)
+{
+    return pithp_lower_plain(l, s, &pithp_qop_softmax, (pithp_qattr){ 0 });
+}
+
+static const pithp_integer integer = {
+    .kind = PITHP_INT_FIXED, .scale = 1.0f / 256, .zero = -128, .lower = lower
+};
+
 const pith_op pithp_op_softmax = {
     .name = "softmax",
     .min_in = 1,
@@ -40,6 +51,7 @@ const pith_op pithp_op_softmax = {
     .forward = forward,
     .backward = backward,
     .reads = PITH_READS_OUT,
+    .integer = &integer,
 };
 
 pith_tensor *pith_softmax(pith_tensor *x) { return pithp_apply1(&pithp_op_softmax, NULL, x); }

@@ -1,5 +1,6 @@
 /* ops/stop_gradient.c: y = x; no gradient passes. The result is the operand's memory. */
 #include "ops/common.h"
+#include "ops/integer.h"
 
 static bool shape(pith_infer *q)
 {
@@ -10,6 +11,8 @@ static bool shape(pith_infer *q)
 
 static void forward(const pith_call *k) { (void)k; }
 
+static const pithp_integer integer = { .kind = PITHP_INT_PASS };
+
 const pith_op pithp_op_stop_gradient = {
     .name = "stop_gradient",
     .min_in = 1,
@@ -17,6 +20,7 @@ const pith_op pithp_op_stop_gradient = {
     .shape = shape,
     .forward = forward,
     .alias = 1,
+    .integer = &integer,
 };
 
 pith_tensor *pith_stop_gradient(pith_tensor *x) { return pithp_apply1(&pithp_op_stop_gradient, NULL, x); }

@@ -2,6 +2,7 @@
    dx is dy carried back. */
 #include "ops/common.h"
 #include "ops/nest.h"
+#include "ops/integer.h"
 
 typedef struct {
     pith_shape perm; /* ndim and the numbers of x's dimensions */
@@ -65,6 +66,8 @@ static const pith_attr_field fields[] = {
     PITH_ATTR_END,
 };
 
+static const pithp_integer integer = { .instead = "reshape, where the order of the elements may stay" };
+
 const pith_op pithp_op_transpose = {
     .name = "transpose",
     .min_in = 1,
@@ -74,6 +77,7 @@ const pith_op pithp_op_transpose = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .integer = &integer,
 };
 
 pith_tensor *pith_transpose(pith_tensor *x, const int *perm)

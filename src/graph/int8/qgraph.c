@@ -186,14 +186,15 @@ pith_status pithp_q_output(pithp_qgraph *g, int t)
 static void bounds(pithp_qnode *n, const pithp_qtensor *out)
 {
     static const float from[] = { -INFINITY, 0, 0, -1 }, to[] = { INFINITY, INFINITY, 6, 1 };
-    n->lo = -128;
-    n->hi = 127;
+    int top = 1 << ((n->attr.bits ? n->attr.bits : 8) - 1);
+    n->lo = -top;
+    n->hi = top - 1;
     if (out->dtype != PITH_I8)
         return;
     if (isfinite(from[n->attr.act]))
-        n->lo = pithp_quantize_i8(from[n->attr.act], out->scale[0], out->zero);
+        n->lo = PITHP_MAX(n->lo, pithp_quantize_i8(from[n->attr.act], out->scale[0], out->zero));
     if (isfinite(to[n->attr.act]))
-        n->hi = pithp_quantize_i8(to[n->attr.act], out->scale[0], out->zero);
+        n->hi = PITHP_MIN(n->hi, pithp_quantize_i8(to[n->attr.act], out->scale[0], out->zero));
 }
 
 static bool check_op(pithp_qgraph *g, const pithp_qnode *n, const int *in)
@@ -201,6 +202,8 @@ static bool check_op(pithp_qgraph *g, const pithp_qnode *n, const int *in)
     if (n->n_in < n->op->min_in || n->n_in > n->op->max_in)
         return !pithp_q_error(g, n, PITH_EINVAL, "has %d operands; expected %d to %d", n->n_in, n->op->min_in,
                               n->op->max_in);
+    if (n->attr.bits != 0 && (n->attr.bits < 2 || n->attr.bits > 8))
+        return !pithp_q_error(g, n, PITH_EINVAL, "a result of %d bits; 2 to 8 are expected", n->attr.bits);
     for (int i = 0; i < n->n_in; i++)
         if (in[i] < 0 || in[i] >= g->n_tensors)
             return !pithp_q_error(g, n, PITH_EINVAL, "operand %d is no tensor of this graph", i);

@@ -46,7 +46,11 @@ void KERN(gemm_pack)(bool tb, int64_t n, int64_t k, const pith_real *b, int64_t 
 void KERN(col_moments)(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *s1,
                        pith_real *s2);
 
-void KERN(fq)(const pith_real *x, int64_t n, pith_real s, pith_real lo, pith_real hi, pith_real *y);
+void KERN(fq)(const pith_real *x, int64_t n, pith_real s, pith_real lo, pith_real hi, pith_real t,
+              pith_real *y);
+void KERN(affine_fq)(const pith_real *x, const pith_real *scale, const pith_real *shift, pithp_act act,
+                     int64_t rows, int64_t c, pith_real s, pith_real lo, pith_real hi, pith_real *y,
+                     pith_real *least, pith_real *most);
 void KERN(fq_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
                    pith_real hi, pith_real *dx, bool add);
 double KERN(fq_scale_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,

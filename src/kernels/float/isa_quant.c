@@ -1,7 +1,7 @@
 /* kernels/float/isa_quant.c: row kernels of fake quantization: v = x/S is clamped to whole numbers lo..hi (the quantized
    values less their zero point) and rounded half away from zero. */
 #include "kernels/float/isa.h"
-#include "kernels/float/vec.h"
+#include "kernels/float/vmath.h"
 
 /* The largest number below one half: adding it and cutting off the fraction rounds half away from zero without the
    mistake that one half itself makes just below 0.5. Good for |v| < 2^22. */
@@ -20,13 +20,14 @@ static ALWAYS vec round_away(vec v)
 
 static ALWAYS vec clamp(vec v, vec lo, vec hi) { return vmin(hi, vmax(lo, v)); }
 
-void KERN(fq)(const pith_real *x, int64_t n, pith_real s, pith_real lo, pith_real hi, pith_real *y)
+void KERN(fq)(const pith_real *x, int64_t n, pith_real s, pith_real lo, pith_real hi, pith_real t,
+              pith_real *y)
 {
-    const vec sv = vset1(s), l = vset1(lo), h = vset1(hi);
+    const vec sv = vset1(s), l = vset1(lo), h = vset1(hi), tv = vset1(t);
 #define BODY(m)                                                           \
     {                                                                     \
         vec v = clamp(vload_m(x + j, m) / sv, l, h);                      \
-        vstore_m(y + j, round_away(v) * sv + (v - v), m); /* NaN stays */ \
+        vstore_m(y + j, round_away(v) * tv + (v - v), m); /* NaN stays */ \
     }
     VEC_FOR(j, n, BODY);
 #undef BODY
@@ -91,4 +92,56 @@ void KERN(minmax)(const pith_real *x, int64_t n, pith_real *lo, pith_real *hi)
     }
     *lo = l;
     *hi = h;
+}
+
+typedef struct {
+    const pith_real *x, *scale, *shift;
+    pith_real *y;
+    vec s, lo, hi;
+} affine_fq_args;
+
+static ALWAYS void affine_fq_vec(const affine_fq_args *p, int64_t at, int64_t j, pithp_act act, vec *least,
+                                 vec *most, int n)
+{
+    vec s = p->scale ? vload_m(p->scale + j, n) : vset1(1), t = p->shift ? vload_m(p->shift + j, n) : vzero();
+    vec v = vact(vfma(vload_m(p->x + at, n), s, t), act);
+    if (n == LANES) {
+        *least = vsel_lt(v, *least, v, *least);
+        *most = vsel_lt(*most, v, v, *most);
+    } else {
+        for (int i = 0; i < n; i++) {
+            (*least)[i] = v[i] < (*least)[i] ? v[i] : (*least)[i];
+            (*most)[i] = v[i] > (*most)[i] ? v[i] : (*most)[i];
+        }
+    }
+    v = clamp(v / p->s, p->lo, p->hi);
+    vstore_m(p->y + at, round_away(v) * p->s + (v - v), n);
+}
+
+static ALWAYS void affine_fq_rows(const affine_fq_args *p, int64_t rows, int64_t c, pithp_act act,
+                                  pith_real *lo, pith_real *hi)
+{
+    vec least = vset1(*lo), most = vset1(*hi);
+    for (int64_t i = 0; i < rows; i++) {
+#define BODY(n) affine_fq_vec(p, i *c + j, j, act, &least, &most, n);
+        VEC_FOR(j, c, BODY);
+#undef BODY
+    }
+    for (int i = 0; i < LANES; i++) {
+        *lo = least[i] < *lo ? least[i] : *lo;
+        *hi = most[i] > *hi ? most[i] : *hi;
+    }
+}
+
+void KERN(affine_fq)(const pith_real *x, const pith_real *scale, const pith_real *shift, pithp_act act,
+                     int64_t rows, int64_t c, pith_real s, pith_real lo, pith_real hi, pith_real *y,
+                     pith_real *least, pith_real *most)
+{
+    const affine_fq_args p = { x, scale, shift, y, vset1(s), vset1(lo), vset1(hi) };
+    if (act == PITHP_ACT_RELU6)
+        affine_fq_rows(&p, rows, c, PITHP_ACT_RELU6, least, most);
+    else if (act == PITHP_ACT_RELU)
+        affine_fq_rows(&p, rows, c, PITHP_ACT_RELU, least, most);
+    else
+        affine_fq_rows(&p, rows, c, PITHP_ACT_NONE, least, most);
 }

@@ -27,6 +27,7 @@ const pithp_kern KERN(kern) = {
     .sum = KERN(sum),
     .dot = KERN(dot),
     .fq = KERN(fq),
+    .affine_fq = KERN(affine_fq),
     .fq_grad = KERN(fq_grad),
     .fq_scale_grad = KERN(fq_scale_grad),
     .minmax = KERN(minmax),

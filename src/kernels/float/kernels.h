@@ -21,8 +21,6 @@ typedef enum {
     PITHP_ACT_RELU6,
     PITHP_ACT_SILU,
     PITHP_ACT_SIGMOID,
-    PITHP_ACT_HARD_SWISH,
-    PITHP_ACT_HARD_SIGMOID,
     PITHP_ACT_COUNT
 } pithp_act;
 
@@ -33,9 +31,6 @@ typedef enum {
     PITHP_U_SILU,
     PITHP_U_SIGMOID,
     PITHP_U_TANH,
-    PITHP_U_HARD_SWISH,
-    PITHP_U_HARD_SIGMOID,
-    PITHP_U_LEAKY_RELU, /* x > 0 ? x : p0 * x */
     PITHP_U_SQUARE,
     PITHP_U_SQRT,
     PITHP_U_EXP,
@@ -112,10 +107,16 @@ typedef struct pithp_kern {
     pith_real (*sum)(const pith_real *x, int64_t n);
     pith_real (*dot)(const pith_real *a, const pith_real *b, int64_t n);
 
-    /* Fake quantization of n elements that share a scale: y = s * round(clamp(x/s, lo, hi)), halves away from zero;
-       lo and hi are whole numbers below 2^16 in size. grad: dx (+)= dy where the rounded value was not clamped, else 0.
-       scale_grad: sum of dy * (round(v) - v inside, the bound outside), v = x/s. */
-    void (*fq)(const pith_real *x, int64_t n, pith_real s, pith_real lo, pith_real hi, pith_real *y);
+    /* Fake quantization of n elements that share a scale: y = t * round(clamp(x/s, lo, hi)), halves away from zero; lo and
+       hi are whole numbers below 2^16 in size; t is s, or 1 for the whole numbers. grad: dx (+)= dy where the rounded
+       value was not clamped, else 0. scale_grad: sum of dy * (round(v) - v inside, the bound outside), v = x/s. */
+    void (*fq)(const pith_real *x, int64_t n, pith_real s, pith_real lo, pith_real hi, pith_real t,
+               pith_real *y);
+    /* The same with t = s of act(scale[c]*x + shift[c]) on [rows,C] (scale NULL: 1; act a clamp or none), whose least and
+       greatest value lower *least and raise *most. */
+    void (*affine_fq)(const pith_real *x, const pith_real *scale, const pith_real *shift, pithp_act act,
+                      int64_t rows, int64_t c, pith_real s, pith_real lo, pith_real hi, pith_real *y,
+                      pith_real *least, pith_real *most);
     void (*fq_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
                     pith_real hi, pith_real *dx, bool add);
     double (*fq_scale_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
@@ -238,7 +239,16 @@ typedef struct {
 } pithp_fq;
 
 size_t pithp_fq_scratch(const pithp_fq *f);
-void pithp_fq_forward(const pithp_env *e, const pithp_fq *f, const pith_real *x, pith_real *y);
+/* range [2] or NULL: set to the least and greatest value of all; scratch is then used. */
+void pithp_fq_forward(const pithp_env *e, const pithp_fq *f, const pith_real *x, pith_real *y,
+                      pith_real *range, void *scratch);
+/* y = round(x/scale): what is on the grid as whole numbers, less the zero point. */
+void pithp_fq_whole(const pithp_env *e, const pithp_fq *f, const pith_real *x, pith_real *y);
+/* kern.affine_fq in tiles; range [2] or NULL; s 0: no rounding. */
+size_t pithp_affine_fq_scratch(int64_t rows, int64_t c);
+void pithp_affine_fq(const pithp_env *e, const pith_real *x, const pith_real *scale, const pith_real *shift,
+                     pithp_act act, int64_t rows, int64_t c, pith_real s, pith_real lo, pith_real hi,
+                     pith_real *y, pith_real *range, void *scratch);
 /* dx NULL: not wanted. dscale [C] or NULL: set to the sums of scale_grad. */
 void pithp_fq_backward(const pithp_env *e, const pithp_fq *f, const pith_real *x, const pith_real *dy,
                        pith_real *dx, bool add, double *dscale, void *scratch);
