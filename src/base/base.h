@@ -124,8 +124,7 @@ typedef enum {
     PITHP_USE_SPLIT,
     PITHP_USE_MIX,
     PITHP_USE_OTHER,
-    PITHP_USE_CLUSTER,     /* first centres of k-means; epoch = which start */
-    PITHP_USE_DROP_CONNECT /* as PITHP_USE_DROPOUT */
+    PITHP_USE_CLUSTER /* first centres of k-means; epoch = which start */
 } pithp_use;
 
 typedef struct {

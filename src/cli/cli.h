@@ -83,13 +83,8 @@ json_t *json_bytes(const char *s); /* a string of any encoding; bytes that are n
 /* A model argument: the name of a family, or a file. classes 0: as the family has it. */
 typedef struct {
     int image_size, classes, channels;
-    double width, depth, dropout, drop_connect;
-    bool torch; /* PITH_STYLE_TORCH */
+    double width, depth, dropout;
 } model_opts;
-
-/* Options of a network by name that every verb has; train has its own sizes. */
-#define STYLE_OPT(o) \
-    FLAG("torch-style", 0, (o).torch, "pad and normalise as PyTorch's networks do (for timm's weights)")
 pith_model *open_model(pith_ctx *c, const char *name, model_opts o);
 bool is_family(const char *name);
 const char *class_name(const pith_model *m, int i,
@@ -111,6 +106,7 @@ void progress_count(progress_view *v, const char *what, int64_t done, int64_t to
 void progress_close(progress_view *v);
 
 /* ---- Verbs --------------------------------------------------------------------------------------------------- */
-extern const verb verb_train, verb_eval, verb_predict, verb_info, verb_bench, verb_data, verb_export;
+extern const verb verb_train, verb_eval, verb_predict, verb_info, verb_bench, verb_data, verb_export,
+    verb_quantize, verb_qat;
 
 #endif

@@ -11,6 +11,8 @@ static void evaluator_destroy(pith_ctx *c, pithp_obj *o)
     pithp_evaluator *e = (pithp_evaluator *)o;
     e->m->g->cache = NULL;
     pith_plan_free(e->plan);
+    pithp_integers_free(c, &e->ints);
+    pithp_free(c, e->logits);
     pithp_free(c, e->confusion);
     pithp_free(c, e);
 }
@@ -100,6 +102,34 @@ static pith_status need_confusion(pithp_evaluator *e, int classes)
     return PITH_OK;
 }
 
+/* Says how logits come about: from the integers of a quantized model, as they are now, else from the plan. */
+static pith_status choose_engine(pithp_evaluator *e)
+{
+    pith_ctx *c = e->m->ctx;
+    pithp_integers_free(c, &e->ints);
+    pithp_free(c, e->logits);
+    e->logits = NULL;
+    if (!pithp_integers_wanted(e->m))
+        return PITH_OK;
+    pith_status s = pithp_integers_make(&e->ints, e->m, e->batch);
+    pithp_disown(c, &e->obj); /* before its plans in the ring, again */
+    pithp_own(c, &e->obj, evaluator_destroy);
+    if (s != PITH_OK)
+        return s;
+    e->logits = PITHP_NEW_N(c, pith_real, e->batch * e->ints.per_out);
+    return e->logits == NULL ? PITH_ENOMEM : PITH_OK;
+}
+
+/* Logits of n <= batch samples; NULL after an error. */
+static const pith_real *logits_of(pithp_evaluator *e, const pith_real *x, int64_t n)
+{
+    size_t per = (size_t)pithp_count(e->m->input->shape);
+    if (e->logits != NULL)
+        return pithp_integers_run(&e->ints, x, n, e->logits) ? NULL : e->logits;
+    memcpy(pith_plan_input(e->plan, e->m->input), x, (size_t)n * per * sizeof *x);
+    return pith_plan_forward(e->plan, n, 0) ? NULL : pith_plan_value(e->plan, e->m->output);
+}
+
 pith_status pithp_evaluate_with(pithp_evaluator *e, pith_loader *l, const volatile int *stop,
                                 pith_eval_result *r)
 {
@@ -108,18 +138,19 @@ pith_status pithp_evaluate_with(pithp_evaluator *e, pith_loader *l, const volati
     pith_status s = pithp_model_classes(e->m, "evaluation", &r->classes);
     if (s == PITH_OK)
         s = need_confusion(e, r->classes);
+    if (s == PITH_OK)
+        s = choose_engine(e);
     if (s != PITH_OK)
         return s;
     memset(e->confusion, 0, (size_t)r->classes * (size_t)r->classes * sizeof *e->confusion);
     r->confusion = e->confusion;
-    size_t per = (size_t)pithp_count(e->m->input->shape);
     for (pith_batch b; pith_loader_next(l, &b);) {
         if (stop != NULL && *stop)
             return PITH_ESTOPPED;
-        memcpy(pith_plan_input(e->plan, e->m->input), b.x, (size_t)b.n * per * sizeof *b.x);
-        if ((s = pith_plan_forward(e->plan, b.n, 0)) != PITH_OK)
-            return s;
-        pithp_metrics_add(r, e->confusion, pith_plan_value(e->plan, e->m->output), b.labels, b.n);
+        const pith_real *logits = logits_of(e, b.x, b.n);
+        if (logits == NULL)
+            return c->status;
+        pithp_metrics_add(r, e->confusion, logits, b.labels, b.n);
     }
     pithp_metrics_finish(r);
     return c->status;
@@ -168,15 +199,14 @@ pith_status pith_predict(pith_model *m, const pith_real *x, int64_t n, pith_real
     if (s != PITH_OK)
         return s;
     pithp_evaluator *e = pithp_evaluator_get(m, PITHP_MIN(n, MOST));
-    if (e == NULL)
+    if (e == NULL || choose_engine(e) != PITH_OK)
         return c->status;
     int64_t per = pithp_count(m->input->shape);
     for (int64_t i = 0; i < n; i += e->batch) {
         int64_t now = PITHP_MIN(n - i, e->batch);
-        memcpy(pith_plan_input(e->plan, m->input), x + i * per, (size_t)(now * per) * sizeof *x);
-        if ((s = pith_plan_forward(e->plan, now, 0)) != PITH_OK)
-            return s;
-        const pith_real *logits = pith_plan_value(e->plan, m->output);
+        const pith_real *logits = logits_of(e, x + i * per, now);
+        if (logits == NULL)
+            return c->status;
         for (int64_t j = 0; j < now; j++)
             pithp_softmax_row(logits + j * classes, classes, probs + (i + j) * classes);
     }

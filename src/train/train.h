@@ -3,6 +3,7 @@
 #define PITHP_TRAIN_H
 
 #include "graph/model.h"
+#include "graph/qgraph.h"
 #include <jansson.h>
 #include <pith/train.h>
 
@@ -73,6 +74,24 @@ void pithp_metrics_add(pith_eval_result *r, int64_t *confusion, const pith_real 
                        const int32_t *labels, int64_t n);
 void pithp_metrics_finish(pith_eval_result *r);
 
+/* ---- eval_int.c: the integer form of a quantized model ---------------------------------------------------- */
+#define PITHP_META_FLOAT \
+    "quantized_not" /* meta: patterns of layers that stay in float; then there is no integer form */
+typedef struct {
+    struct pithp_qgraph *g;
+    struct pithp_qplan *plan;
+    const pithp_qtensor *x, *y;
+    int64_t per_in, per_out;
+    int8_t *in, *out; /* [batch] samples */
+} pithp_integers;
+
+bool pithp_integers_wanted(const pith_model *m);
+/* Lowers m as it is now, in place of what was there before. */
+pith_status pithp_integers_make(pithp_integers *i, const pith_model *m, int64_t batch);
+/* x [n, input] -> y [n, output], in float at both ends. */
+pith_status pithp_integers_run(const pithp_integers *i, const pith_real *x, int64_t n, pith_real *y);
+void pithp_integers_free(pith_ctx *c, pithp_integers *i);
+
 /* ---- eval.c: a model's inference plan, made when first needed, again when the graph changed ------------ */
 typedef struct {
     pithp_obj obj;
@@ -81,6 +100,8 @@ typedef struct {
     int64_t batch;
     int64_t *confusion; /* [classes*classes] */
     int classes;
+    pithp_integers ints; /* of a quantized model, made anew for each evaluation: weights move */
+    pith_real *logits;   /* [batch, classes] of the integers */
 } pithp_evaluator;
 
 pithp_evaluator *pithp_evaluator_get(pith_model *m, int64_t batch);

@@ -1,0 +1,77 @@
+/* pith/quant.h: quantizing a model, after training or while it trains on.
+
+   The integers are the truth: pith_evaluate and pith_predict of a quantized model run its integer form, never a
+   simulation in float. A quantized model is a model: it saves, loads, trains on and exports like any other. */
+#ifndef PITH_QUANT_H
+#define PITH_QUANT_H
+
+#include <pith/data.h>
+#include <pith/model.h>
+#include <pith/quantizer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How a model is quantized; all zero is full int8: weights per output channel in convolutions and per tensor in dense
+   layers, activations per tensor, input and output included.
+   bits_weights, bits_activations  2 to 8, 4 to 8; 0: 8
+   bits_ends         weights of the first and of the last layer; 0: 8; negative: as all others
+   conv_per_tensor   one scale for all weights of a convolution
+   dense_per_channel one scale for each output of a dense layer
+   layers            other bits by layer name: "head=8,blocks.*=4"; the first shell pattern that matches counts
+   skip              "stem.*,head": layers of these names stay in float; the model then has no integer form and is evaluated in
+                     float, with a warning
+   samples           of the training images that ranges are taken from (pith_quantize); 0: 512
+   calib             how a range follows from what was seen; seed: which images
+   lsq               scales are learned with the weights (pith_qat): 0: where fewer than 8 bits ask for it; 1: always;
+                     -1: never
+   observe_steps     training steps before activations are quantized; 0: 20
+   freeze_ranges     training step from which ranges stay; 0: never
+   freeze_bn         training step from which batch norms use running statistics only; 0: never
+   momentum          of the moving ranges; 0: 0.01 */
+typedef struct {
+    int bits_weights, bits_activations, bits_ends;
+    bool conv_per_tensor, dense_per_channel;
+    const char *layers, *skip;
+    int samples;
+    pith_calib_cfg calib;
+    uint64_t seed;
+    int lsq;
+    int64_t observe_steps, freeze_ranges, freeze_bn;
+    double momentum;
+} pith_quant_cfg;
+
+/* Quantizes a trained model without training: folds batch norms into the convolutions, puts fake_quant nodes where integers
+   will be, takes the ranges of the activations from images of d's training split, and rounds the weights.
+   errors   m is then as it was. PITH_EINVAL: bits out of range, m is quantized already, d has other classes or another image
+            size than m, an op without integer form (named, with the nearest alternative), a bias or sum that does not
+            fit; PITH_ENAN: weights or ranges that are not finite; PITH_EDATA: no images. All name the layer.
+   source   Jacob et al., CVPR 2018; Krishnamoorthi, arXiv:1806.08342. Since 0.1. */
+PITH_API pith_status pith_quantize(pith_model *m, pith_data *d, pith_quant_cfg cfg);
+
+/* Makes a trained model ready for quantization-aware training: pith_fit then trains weights that survive rounding. Batch norms
+   are folded as in Krishnamoorthi, section 3.2.2: weights are quantized as they will be deployed, while the batch's statistics
+   still normalise, until freeze_bn.
+   errors   as pith_quantize; m is then as it was. Since 0.1. */
+PITH_API pith_status pith_qat(pith_model *m, pith_quant_cfg cfg);
+
+/* Whether m holds fake_quant nodes. Since 0.1. */
+PITH_API bool pith_model_is_quantized(const pith_model *m);
+
+/* What a quantized model is in integers.
+   bytes     of weights, biases and their scales as they ship (weights of b bits packed)
+   arena     of the activations of one sample, as planned
+   kernels   the kernel set that runs
+   errors    PITH_EINVAL: m has no integer form (the layer is named). Since 0.1. */
+typedef struct {
+    int64_t bytes, arena, macs;
+    int ops;
+    const char *kernels;
+} pith_integer_facts;
+PITH_API pith_status pith_integer_info(const pith_model *m, pith_integer_facts *facts);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
