@@ -4,13 +4,18 @@
 
 #include "kernels/int8/vec.h"
 
-/* A convolution's weights in panels of nv vectors of channels, each [words][nv][L] words. Made once, in a plan. */
+/* A convolution's weights in panels of nv vectors of channels, each [segments][words][nv][L]. A segment is what lies
+   together in the input: a row of the filter (S*C numbers), or with dilated columns one tap (C numbers). Its last word may
+   reach beyond it: the weights are zero there. Made once, in a plan. */
 typedef struct {
     ifactors f;
     const int32_t *w;
-    int64_t words, span; /* words of a packed row; bytes of one filter row in it (1x1: of the row) */
-    int64_t block;       /* positions packed at a time */
+    int64_t segments, length, words; /* numbers and words of a segment */
+    int64_t pitch, block;            /* bytes of a converted input row; flat: positions converted at a time */
+    bool flat;                       /* 1x1 without strides: all positions are one row */
 } ipanels;
+
+enum { MOST_SEGMENTS = 1024 };
 
 /* A depthwise filter: [S][words down a column][positions] words. */
 typedef struct {

@@ -56,48 +56,64 @@ static int64_t gather(const pithp_iconv *g, const icolumns *w, const int8_t *x, 
     return columns;
 }
 
-/* nq results of one row, L channels from c on. */
-static ALWAYS void tile(int nq, bool relu, const pithp_iconv *g, const icolumns *w, const int32_t *in,
-                        int64_t plane, int64_t c, int8_t *y)
+/* nq results of one row times nv vectors of channels from c on, n of which exist. */
+static ALWAYS void tile(int nq, int nv, bool relu, const pithp_iconv *g, const icolumns *w, const int32_t *in,
+                        int64_t plane, int64_t c, int n, int8_t *y)
 {
-    V acc[8];
+    V acc[8][4];
     int64_t step = g->stride[1] * g->c;
     const int32_t *wp = w->w + c;
     UNROLL
+    for (int v = 0; v < nv; v++)
+        UNROLL
     for (int i = 0; i < nq; i++)
-        acc[i] = vload(w->f.start + c);
+        acc[i][v] = vload(w->f.start + c + v * L);
     for (int64_t s = 0; s < g->s; s++) {
         const int32_t *at = in + s * g->dilation[1] * g->c + c;
         for (int64_t j = 0; j < w->words; j++, wp += w->positions, at += plane) {
-            V wv = vload(wp);
             UNROLL
-            for (int i = 0; i < nq; i++)
-                acc[i] = vdot(acc[i], vload(at + i * step), wv);
+            for (int v = 0; v < nv; v++) {
+                V wv = vload(wp + v * L);
+                UNROLL
+                for (int i = 0; i < nq; i++)
+                    acc[i][v] = vdot(acc[i][v], vload(at + i * step + v * L), wv);
+            }
         }
     }
-    int n = (int)PITHP_MIN(g->c - c, L);
     UNROLL
-    for (int i = 0; i < nq; i++) {
-        acc[i] = vrescale(acc[i], &w->f, c, relu);
-        vput(y + i * g->c + c, &acc[i], 1, n, w->f.lo, w->f.hi);
-    }
+    for (int v = 0; v < nv; v++)
+        UNROLL
+    for (int i = 0; i < nq; i++)
+        acc[i][v] = vrescale(acc[i][v], &w->f, c + v * L, relu);
+    UNROLL
+    for (int i = 0; i < nq; i++)
+        vput_natural(y + i * g->c + c, acc[i], nv, n, w->f.lo, w->f.hi);
+}
+
+/* All results of a row for nv vectors of channels, nq at a time. */
+static ALWAYS void strip(int nq, int nv, bool relu, const pithp_iconv *g, const icolumns *w,
+                         const int32_t *in, int64_t plane, int64_t c, int8_t *y)
+{
+    int64_t step = g->stride[1] * g->c, q = 0;
+    int n = (int)PITHP_MIN(g->c - c, nv * L);
+    for (; q + nq <= g->q; q += nq)
+        tile(nq, nv, relu, g, w, in + q * step, plane, c, n, y + q * g->c);
+    for (; q < g->q; q++)
+        tile(1, nv, relu, g, w, in + q * step, plane, c, n, y + q * g->c);
 }
 
 static ALWAYS void row(bool relu, const pithp_iconv *g, const icolumns *w, const int32_t *in, int64_t plane,
                        int8_t *y)
 {
-    int64_t step = g->stride[1] * g->c;
-    for (int64_t c = 0; c < g->c; c += L) {
-        int64_t q = 0;
-        for (; q + 8 <= g->q; q += 8)
-            tile(8, relu, g, w, in + q * step, plane, c, y + q * g->c);
-        for (; q + 4 <= g->q; q += 4)
-            tile(4, relu, g, w, in + q * step, plane, c, y + q * g->c);
-        for (; q + 3 <= g->q; q += 3)
-            tile(3, relu, g, w, in + q * step, plane, c, y + q * g->c);
-        for (; q < g->q; q++)
-            tile(1, relu, g, w, in + q * step, plane, c, y + q * g->c);
-    }
+    int64_t c = 0;
+#ifdef __AVX512F__
+    for (; c + 4 * L <= g->c; c += 4 * L)
+        strip(3, 4, relu, g, w, in, plane, c, y);
+#endif
+    for (; c + 2 * L <= g->c; c += 2 * L)
+        strip(3, 2, relu, g, w, in, plane, c, y);
+    for (; c < g->c; c += L)
+        strip(6, 1, relu, g, w, in, plane, c, y);
 }
 
 void IKERN(depthwise_run)(const pithp_iconv *g, const void *pack, const int8_t *x, int64_t p0, int64_t p1,

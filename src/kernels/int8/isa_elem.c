@@ -24,6 +24,18 @@ static ALWAYS V scaled(V x, const uniform *u)
     return vsra(vadd(vadd(y, u->half), vand(vneg(y), u->right)), u->shift);
 }
 
+/* An operand of a sum, (q - zero) * 2^20 rescaled: that of the larger scale is just shifted by 19. */
+static ALWAYS V operand(V x, V zero, const uniform *u, bool shifted, bool exact)
+{
+    const V half = vset64((int64_t)1 << 30);
+    x = vsub(x, zero);
+    if (shifted)
+        return vsll(x, vset(19));
+    x = vsll(x, vset(20));
+    V y = vbits31(vadd64(vmul(x, u->mult), half), vadd64(vmul(vodd(x), u->mult), half));
+    return exact ? y : vsra(vadd(vadd(y, u->half), vand(vneg(y), u->right)), u->shift);
+}
+
 typedef struct {
     uniform a, b, out;
     V zero_a, zero_b, zero_out, room;

@@ -122,37 +122,50 @@ static int64_t panel_positions(int64_t k)
     return n;
 }
 
-/* Panel at position k0, its weights [word][nv][L]. A packed row is R filter rows of `span` numbers each. */
+/* Panel at position k0: [segment][word][nv][L]. */
 static void pack_panel(const pithp_iconv *g, const ipanels *p, const int8_t *w, int64_t k0, int nv,
                        int32_t *to)
 {
-    int64_t row = g->s * g->c, per_row = p->span / WORD;
-    for (int64_t i = 0; i < p->words; i++)
-        for (int v = 0; v < nv; v++)
-            for (int l = 0; l < L; l++) {
-                int64_t k = k0 + vchannel(nv, v, l), r = i / per_row, j = i % per_row * WORD;
-                *to++ = k < g->k ? word_of(w + (k * g->r + r) * row + j, 1, row - j) : 0;
-            }
+    for (int64_t i = 0; i < p->segments; i++)
+        for (int64_t j = 0; j < p->length; j += WORD)
+            for (int v = 0; v < nv; v++)
+                for (int l = 0; l < L; l++) {
+                    int64_t k = k0 + vchannel(nv, v, l);
+                    *to++ =
+                        k < g->k ? word_of(w + (k * p->segments + i) * p->length + j, 1, p->length - j) : 0;
+                }
+}
+
+static ipanels panels_of(const pithp_iconv *g)
+{
+    bool whole = g->dilation[1] == 1;
+    int64_t columns = (g->q - 1) * g->stride[1] + (g->s - 1) * g->dilation[1] + 1;
+    ipanels p = { .segments = whole ? g->r : g->r * g->s, .length = whole ? g->s * g->c : g->c };
+    p.words = (p.length + WORD - 1) / WORD;
+    p.pitch = (int64_t)up((size_t)(PITHP_MAX(columns, g->pad[1] + g->w) * g->c * (4 / WORD)) + 64);
+    p.flat = g->r * g->s == 1 && g->stride[0] * g->stride[1] == 1 && g->p == g->h && g->q == g->w;
+    p.block = PITHP_MAX(BLOCK_BYTES / (p.words * 4) / 12 * 12, 12);
+    return p;
 }
 
 void IKERN(conv_pack)(const pithp_iconv *g, int64_t worst, const int8_t *w, const int32_t *bias, void *to,
                       size_t *bytes, size_t *scratch)
 {
     *bytes = 0;
-    if (g->groups != 1 || g->k > INT16_MAX || !fits(g, worst))
+    if (g->groups != 1 || g->k > INT16_MAX || g->w > INT16_MAX || g->r * g->s > MOST_SEGMENTS ||
+        !fits(g, worst))
         return;
     int64_t n = panel_positions(g->k), per = g->r * g->s * g->c;
-    ipanels p = { .span = (g->s * g->c + WORD - 1) / WORD * WORD };
-    p.words = g->r * p.span / WORD;
-    p.block = PITHP_MAX(BLOCK_BYTES / (p.words * 4) / 12 * 12, 12);
+    ipanels p = panels_of(g);
+    int64_t words = p.segments * p.words;
     size_t head = up(sizeof p), fac = IKERN(factors_bytes)(n), map = up((size_t)n * 4),
            st = up((size_t)g->k * 4);
-    *bytes = head + fac + (size_t)(n * p.words) * 4 + map + st;
-    *scratch = (size_t)(p.block * p.words) * 4 + 256;
+    *bytes = head + fac + (size_t)(n * words) * 4 + map + st;
+    *scratch = (size_t)(p.flat ? p.block * p.words * 4 : g->r * p.pitch) + 256;
     if (!to)
         return;
     uint8_t *at = (uint8_t *)to + head;
-    int32_t *weights = (int32_t *)(at + fac), *chan = weights + n * p.words, *start = chan + map / 4;
+    int32_t *weights = (int32_t *)(at + fac), *chan = weights + n * words, *start = chan + map / 4;
     p.w = weights;
     for (int64_t k = 0; k < g->k; k++)
         start[k] = start_of(g, w + k * per, per, 1, bias ? bias[k] : 0);
@@ -163,7 +176,7 @@ void IKERN(conv_pack)(const pithp_iconv *g, int64_t worst, const int8_t *w, cons
                 int64_t k = k0 + vchannel(nv, v, l);
                 chan[k0 + v * L + l] = k < g->k ? (int32_t)k : -1;
             }
-        pack_panel(g, &p, w, k0, nv, weights + k0 * p.words);
+        pack_panel(g, &p, w, k0, nv, weights + k0 * words);
         k0 += nv * L;
     }
     IKERN(factors)(g, worst, start, chan, n, at, &p.f);

@@ -85,6 +85,24 @@ static ALWAYS void vput(int8_t *y, const V *v, int nv, int n, int32_t lo, int32_
         _mm_mask_storeu_epi8(y, n >= 16 ? (__mmask16)0xFFFF : (__mmask16)((1u << n) - 1), b);
     }
 }
+
+/* The same for vectors whose positions are in the channels' order. */
+static ALWAYS void vput_natural(int8_t *y, const V *v, int nv, int n, int32_t lo, int32_t hi)
+{
+    if (nv == 4) {
+        const V order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+        V b = _mm512_packs_epi16(_mm512_packs_epi32(v[0], v[1]), _mm512_packs_epi32(v[2], v[3]));
+        b = _mm512_min_epi8(_mm512_max_epi8(b, _mm512_set1_epi8((char)lo)), _mm512_set1_epi8((char)hi));
+        _mm512_mask_storeu_epi8(y, n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1,
+                                _mm512_permutexvar_epi32(order, b));
+    } else if (nv == 2) {
+        const V order = _mm512_set_epi64(7, 5, 3, 1, 6, 4, 2, 0);
+        __m256i b = _mm512_cvtsepi16_epi8(_mm512_permutexvar_epi64(order, _mm512_packs_epi32(v[0], v[1])));
+        b = _mm256_min_epi8(_mm256_max_epi8(b, _mm256_set1_epi8((char)lo)), _mm256_set1_epi8((char)hi));
+        _mm256_mask_storeu_epi8(y, n >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << n) - 1, b);
+    } else
+        vput(y, v, 1, n, lo, hi);
+}
 #else
 typedef __m256i V;
 enum { L = 8, MOST_NV = 2 };
@@ -126,6 +144,12 @@ static ALWAYS void vput(int8_t *y, const V *v, int nv, int n, int32_t lo, int32_
     int8_t t[16];
     _mm_storeu_si128((__m128i *)t, b);
     memcpy(y, t, (size_t)n);
+}
+
+static ALWAYS void vput_natural(int8_t *y, const V *v, int nv, int n, int32_t lo, int32_t hi)
+{
+    for (int i = 0; i < nv; i++)
+        vput(y + i * L, v + i, 1, n - i * L, lo, hi);
 }
 #endif
 
