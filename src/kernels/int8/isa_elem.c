@@ -38,19 +38,17 @@ static ALWAYS V operand(V x, V zero, const uniform *u, bool shifted, bool exact)
 
 typedef struct {
     uniform a, b, out;
-    V zero_a, zero_b, zero_out, room;
-    bool sum, negate;
+    V zero_a, zero_b, zero_out;
+    bool sum, negate, half_a, half_b, exact_a, exact_b; /* see operand() */
     int32_t lo, hi;
 } pair;
 
 static ALWAYS V combine(const pair *p, V a, V b)
 {
-    a = vsub(a, p->zero_a);
-    b = vsub(b, p->zero_b);
     if (!p->sum)
-        return vadd(scaled(vmul32(a, b), &p->out), p->zero_out);
-    a = scaled(vsll(a, p->room), &p->a);
-    b = scaled(vsll(b, p->room), &p->b);
+        return vadd(scaled(vmul32(vsub(a, p->zero_a), vsub(b, p->zero_b)), &p->out), p->zero_out);
+    a = operand(a, p->zero_a, &p->a, p->half_a, p->exact_a);
+    b = operand(b, p->zero_b, &p->b, p->half_b, p->exact_b);
     return vadd(scaled(p->negate ? vsub(a, b) : vadd(a, b), &p->out), p->zero_out);
 }
 
@@ -81,18 +79,30 @@ static pair pair_of(const pithp_iarith *g, bool sum)
                    .zero_a = vset(g->zero_a),
                    .zero_b = vset(g->zero_b),
                    .zero_out = vset(g->zero_out),
-                   .room = vset(20),
                    .sum = sum,
                    .negate = g->negate_b,
                    .lo = g->lo,
                    .hi = g->hi };
 }
 
+static bool half(pithp_fixed f) { return f.mult == 1 << 30 && f.shift == 0; }
+
 void IKERN(add)(const pithp_iarith *g, const int8_t *a, const int8_t *b, int64_t step_b, int64_t n, int8_t *y)
 {
     pair p = pair_of(g, true);
+    bool ha = half(g->scale_a), hb = half(g->scale_b), ea = g->scale_a.shift == 0, eb = g->scale_b.shift == 0;
     p.sum = true;
-    pairs(&p, a, b, step_b, n, y);
+    /* the loop once for each way its operands may go, so that nothing is asked inside it */
+    if (ha && eb) {
+        p.half_a = true, p.half_b = false, p.exact_a = p.exact_b = true;
+        pairs(&p, a, b, step_b, n, y);
+    } else if (hb && ea) {
+        p.half_b = true, p.half_a = false, p.exact_a = p.exact_b = true;
+        pairs(&p, a, b, step_b, n, y);
+    } else {
+        p.half_a = p.half_b = p.exact_a = p.exact_b = false;
+        pairs(&p, a, b, step_b, n, y);
+    }
 }
 
 void IKERN(mul)(const pithp_iarith *g, const int8_t *a, const int8_t *b, int64_t step_b, int64_t n, int8_t *y)
