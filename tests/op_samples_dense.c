@@ -67,13 +67,8 @@ const op_sample op_sample_matmul = {
     .name = "matmul", .build = matmul_build, .twin = matmul_twin, .bads = 3, .bad = matmul_bad
 };
 
-/* ---- dropout: f[0] the probability; test_ops.c looks at the mask ---- */
-static pith_tensor *dropout_build(op_case *k)
-{
-    k->f[0] = k->index % 6 ? op_real(k, 0.05, 0.9) : 0;
-    return pith_dropout(op_input(k, 0, op_shape(k, 1, 4), -2, 2, true), k->f[0]);
-}
-static bool dropout_twin(const op_case *k, bool train, double *y, double *terms)
+/* ---- dropout, drop_connect: f[0] the probability; test_op_rules.c looks at the mask ---- */
+static bool drop_twin(const op_case *k, bool train, double *y, double *terms)
 {
     for (int64_t i = 0; i < pith_size(k->out); i++) {
         y[i] = (double)op_val(k, 0)[i];
@@ -81,14 +76,22 @@ static bool dropout_twin(const op_case *k, bool train, double *y, double *terms)
     }
     return !train || k->f[0] == 0;
 }
-static pith_tensor *dropout_bad(op_case *k, int i)
-{
-    pith_tensor *x = op_input(k, 0, PITH_SHAPE(2, 3), -1, 1, true);
-    return pith_dropout(x, i == 0 ? 1 : i == 1 ? -0.1 : (double)NAN);
-}
-const op_sample op_sample_dropout = {
-    .name = "dropout", .build = dropout_build, .twin = dropout_twin, .bads = 3, .bad = dropout_bad
-};
+static const double drop_bads[] = { 1, -0.1, (double)NAN };
+#define DROP(op)                                                                        \
+    static pith_tensor *op##_build(op_case *k)                                          \
+    {                                                                                   \
+        k->f[0] = k->index % 6 ? op_real(k, 0.05, 0.9) : 0;                             \
+        return pith_##op(op_input(k, 0, op_shape(k, 1, 4), -2, 2, true), k->f[0]);      \
+    }                                                                                   \
+    static pith_tensor *op##_bad(op_case *k, int i)                                     \
+    {                                                                                   \
+        return pith_##op(op_input(k, 0, PITH_SHAPE(2, 3), -1, 1, true), drop_bads[i]);  \
+    }                                                                                   \
+    const op_sample op_sample_##op = {                                                  \
+        .name = #op, .build = op##_build, .twin = drop_twin, .bads = 3, .bad = op##_bad \
+    };
+DROP(dropout)
+DROP(drop_connect)
 
 /* ---- softmax, log_softmax ---- */
 static pith_tensor *rows(op_case *k)
@@ -156,35 +159,39 @@ const op_sample op_sample_log_softmax = { .name = "log_softmax",
 static pith_tensor *ce_build(op_case *k)
 {
     int64_t n = op_dim(k, 1, 6, 3000), c = op_dim(k, 1, 6, 20);
-    pith_tensor *x = op_input(k, 0, PITH_SHAPE(n, c), -3, 3, true), *t;
+    pith_tensor *x = op_input(k, 0, PITH_SHAPE(n, c), -3, 3, true), *t, *w = NULL;
     if (k->index % 2) /* some samples left out, on either side */
         t = op_indices(k, 1, PITH_SHAPE(n), k->index % 3 ? 0 : -2, k->index % 3 ? c - 1 : c);
     else
         t = op_input(k, 1, PITH_SHAPE(n, c), 0, 1, false);
+    if (k->index % 8 > 3) /* some classes weigh nothing */
+        w = op_input(k, 2, PITH_SHAPE(c), k->index % 16 > 7 ? -1 : 0, 2, false);
     k->f[0] = k->index % 5 ? op_real(k, 0.01, 0.5) : 0;
-    return pith_cross_entropy(x, t, (pith_cross_entropy_cfg){ k->f[0] });
+    return pith_cross_entropy(x, t, (pith_cross_entropy_cfg){ .smoothing = k->f[0], .class_weights = w });
 }
 static bool ce_twin(const op_case *k, bool train, double *y, double *terms)
 {
     (void)train;
-    int64_t n_n = op_in_shape(k, 0).d[0], c = op_in_shape(k, 0).d[1], counted = 0;
+    int64_t n_n = op_in_shape(k, 0).d[0], c = op_in_shape(k, 0).d[1];
+    double counted = 0;
     const int32_t *index = pith_dtype_of(k->in[1]) == PITH_I32 ? pith_values(k->in[1]) : NULL;
     *y = *terms = 0;
     for (int64_t n = 0; n < n_n; n++) {
         if (index && (index[n] < 0 || index[n] >= c))
             continue;
-        counted++;
+        counted += index && k->in[2] ? fmax((double)op_val(k, 2)[index[n]], 0) : 1;
         const pith_real *x = op_val(k, 0) + n * c;
         double lse = log_sum_exp(x, c);
         for (int64_t i = 0; i < c; i++) {
             double t = index ? (double)(index[n] == i) : (double)op_val(k, 1)[n * c + i];
             double q = (1 - k->f[0]) * t + k->f[0] / (double)c;
+            q *= k->in[2] ? fmax((double)op_val(k, 2)[i], 0) : 1;
             *y -= q * ((double)x[i] - lse);
             *terms += q * (fabs((double)x[i]) + fabs(lse));
         }
     }
-    *y = counted ? *y / (double)counted : 0;
-    *terms = counted ? *terms / (double)counted : 0;
+    *y = counted > 0 ? *y / counted : 0;
+    *terms = counted > 0 ? *terms / counted : 0;
     return true;
 }
 static pith_tensor *ce_bad(op_case *k, int i)
@@ -194,14 +201,56 @@ static pith_tensor *ce_bad(op_case *k, int i)
                      : i == 2 ? op_input(k, 1, PITH_SHAPE(3), 0, 1, false)
                      : i == 3 ? op_input(k, 1, PITH_SHAPE(4, 3), 0, 1, false)
                               : op_indices(k, 1, PITH_SHAPE(3), 0, 1);
+    static const double smoothing[] = { 0, 0, 0, 0, 1, -0.5, (double)NAN, 0, 0 };
+    pith_tensor *w = i == 7   ? op_input(k, 2, PITH_SHAPE(3), 0, 1, false)
+                     : i == 8 ? op_indices(k, 2, PITH_SHAPE(4), 0, 1)
+                              : NULL;
     return pith_cross_entropy(x, t,
-                              (pith_cross_entropy_cfg){ i == 4   ? 1
-                                                        : i == 5 ? -0.5
-                                                        : i == 6 ? (double)NAN
-                                                                 : 0 });
+                              (pith_cross_entropy_cfg){ .smoothing = smoothing[i], .class_weights = w });
 }
 const op_sample op_sample_cross_entropy = {
-    .name = "cross_entropy", .build = ce_build, .twin = ce_twin, .bads = 7, .cases = 40, .bad = ce_bad
+    .name = "cross_entropy", .build = ce_build, .twin = ce_twin, .bads = 9, .cases = 40, .bad = ce_bad
+};
+
+/* ---- kl_divergence: f[0] the temperature ---- */
+static pith_tensor *kl_build(op_case *k)
+{
+    pith_shape s = PITH_SHAPE(op_dim(k, 1, 6, 3000), op_dim(k, 1, 6, 20));
+    double far = k->index % 4 ? 0 : 90; /* exp of it overflows a float */
+    pith_tensor *x = op_input(k, 0, s, far - 3, far + 3, true), *t = op_input(k, 1, s, -3, 3, false);
+    k->f[0] = k->index % 3 ? op_real(k, 0.5, 8) : 1;
+    return pith_kl_divergence(x, t, (pith_kl_divergence_cfg){ k->index % 3 ? k->f[0] : 0 });
+}
+static bool kl_twin(const op_case *k, bool train, double *y, double *terms)
+{
+    (void)train;
+    int64_t n_n = op_in_shape(k, 0).d[0], c = op_in_shape(k, 0).d[1];
+    double t = k->f[0], by = t * t / (double)n_n;
+    *y = *terms = 0;
+    for (int64_t n = 0; n < n_n; n++) {
+        long double sum[2] = { 0, 0 };
+        for (int64_t i = 0; i < 2 * c; i++)
+            sum[i / c] += expl((long double)op_val(k, (int)(i / c))[n * c + i % c] / (long double)t);
+        for (int64_t i = 0; i < c; i++) {
+            double x = (double)op_val(k, 0)[n * c + i] / t - (double)logl(sum[0]);
+            double q = (double)op_val(k, 1)[n * c + i] / t - (double)logl(sum[1]);
+            *y += by * exp(q) * (q - x);
+            *terms += by * exp(q) * (fabs(q) + fabs(x));
+        }
+    }
+    return true;
+}
+static pith_tensor *kl_bad(op_case *k, int i)
+{
+    static const double temperature[] = { 1, 1, 1, -1, (double)NAN, (double)INFINITY };
+    pith_tensor *x = op_input(k, 0, i == 0 ? PITH_SHAPE(3) : PITH_SHAPE(3, 4), -1, 1, true);
+    pith_tensor *t = i == 1   ? op_input(k, 1, PITH_SHAPE(4, 3), -1, 1, false)
+                     : i == 2 ? op_indices(k, 1, PITH_SHAPE(3, 4), 0, 1)
+                              : op_input(k, 1, pith_shape_of(x), -1, 1, false);
+    return pith_kl_divergence(x, t, (pith_kl_divergence_cfg){ temperature[i] });
+}
+const op_sample op_sample_kl_divergence = {
+    .name = "kl_divergence", .build = kl_build, .twin = kl_twin, .bads = 6, .bad = kl_bad
 };
 
 /* ---- mse ---- */

@@ -55,6 +55,9 @@ UNARY(relu, -2, 2, 1, 0, 0, x > 0 ? x : 0)
 UNARY(relu6, -3, 9, 2, 0, 6, x<0 ? 0 : x> 6 ? 6 : x)
 UNARY(silu, -6, 6, 0, 0, 0, x *sigmoid_of(x))
 UNARY(sigmoid, -8, 8, 0, 0, 0, sigmoid_of(x))
+UNARY(hard_swish, -6, 6, 2, -3, 3, x *fmin(fmax(x + 3, 0), 6) / 6)
+UNARY(hard_sigmoid, -6, 6, 2, -3, 3, fmin(fmax(x + 3, 0), 6) / 6)
+UNARY(tanh, -4, 4, 0, 0, 0, tanh(x))
 UNARY(square, -3, 3, 0, 0, 0, x *x)
 UNARY(sqrt, 0.1, 9, 0, 0, 0, sqrt(x))
 UNARY(exp, -6, 6, 0, 0, 0, exp(x))
@@ -74,6 +77,44 @@ static pith_tensor *clip_bad(op_case *k, int i)
 }
 const op_sample op_sample_clip = {
     .name = "clip", .build = clip_build, .twin = clip_twin, .bads = 3, .bad = clip_bad
+};
+
+UNARY_PARTS(leaky_relu, -2, 2, pith_leaky_relu(x, k->f[0]), 1, 0, 0, x > 0 ? x : AT(0) * x)
+static pith_tensor *leaky_relu_bad(op_case *k, int i)
+{
+    pith_tensor *x = op_input(k, 0, PITH_SHAPE(2, 3), -1, 1, true);
+    return i == 0 ? pith_leaky_relu(int_operand(k), 0.1)
+                  : pith_leaky_relu(x, i == 1 ? (double)INFINITY : (double)NAN);
+}
+const op_sample op_sample_leaky_relu = {
+    .name = "leaky_relu", .build = leaky_relu_build, .twin = leaky_relu_twin, .bads = 3, .bad = leaky_relu_bad
+};
+
+/* Whole exponents on either side of zero, and any exponent above it. */
+static double pow_exponent(const op_case *k)
+{
+    static const double whole[] = { 0, 1, 2, 3 };
+    return k->index % 2 ? whole[k->index / 2 % 4] : 3 * k->f[0];
+}
+static pith_tensor *pow_build(op_case *k)
+{
+    pith_tensor *x = op_input(k, 0, op_shape(k, 0, 5), k->index % 2 ? -2 : 0.2, 2, true);
+    k->f[0] = op_real(k, -1, 1);
+    return pith_pow(x, pow_exponent(k));
+}
+static double pow_value(const op_case *k, double x) { return pow(x, pow_exponent(k)); }
+static bool pow_twin(const op_case *k, bool train, double *y, double *terms)
+{
+    (void)train;
+    return unary_twin(k, pow_value, y, terms);
+}
+static pith_tensor *pow_bad(op_case *k, int i)
+{
+    pith_tensor *x = op_input(k, 0, PITH_SHAPE(2, 3), -1, 1, true);
+    return i == 0 ? pith_pow(int_operand(k), 2) : pith_pow(x, i == 1 ? (double)INFINITY : (double)NAN);
+}
+const op_sample op_sample_pow = {
+    .name = "pow", .build = pow_build, .twin = pow_twin, .bads = 3, .bad = pow_bad
 };
 
 static pith_tensor *scale_build(op_case *k)

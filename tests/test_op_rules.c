@@ -53,6 +53,37 @@ START_TEST(dropout_mask)
 }
 END_TEST
 
+/* Whole samples, each on its own, at the rate asked for; another step draws others. */
+START_TEST(drop_connect_mask)
+{
+    enum { N = 4000, EACH = 3 };
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 5 });
+    pith_tensor *x = pith_leaf(c, PITH_F32, PITH_SHAPE(N, EACH), NULL);
+    for (int i = 0; i < N * EACH; i++)
+        ((pith_real *)pith_values(x))[i] = 1;
+    pith_tensor *y = pith_keep(pith_drop_connect(x, 0.2)), *loss = pith_sum(y);
+    pith_plan *p = pith_plan_new(&loss, 1, (pith_plan_cfg){ .train = true });
+    bool was[N];
+    int dropped = 0, changed = 0;
+    for (int step = 1; step <= 2; step++) {
+        ck_assert_int_eq(pith_plan_forward(p, 0, (uint64_t)step), PITH_OK);
+        const pith_real *v = pith_plan_value(p, y);
+        for (int n = 0; n < N; n++) {
+            bool drop = v[n * EACH] == 0;
+            for (int i = 0; i < EACH; i++)
+                suite_check(fabs((double)v[n * EACH + i] - (drop ? 0 : 1.25)) < 1e-6, "sample %d is %g", n,
+                            (double)v[n * EACH + i]);
+            dropped += drop;
+            changed += step == 2 && drop != was[n];
+            was[n] = drop;
+        }
+    }
+    ck_assert_int_lt(abs(dropped - 2 * N / 5), 200);    /* 5.6 deviations */
+    ck_assert_int_lt(abs(changed - 32 * N / 100), 200); /* 2 * 0.2 * 0.8 */
+    pith_ctx_free(c);
+}
+END_TEST
+
 /* running = (1 - momentum) running + momentum batch, the variance unbiased; frozen and inference leave it alone. */
 START_TEST(running_statistics)
 {
@@ -249,6 +280,7 @@ int main(void)
     Suite *s = suite_create("op_rules");
     suite_test(s, "names", names);
     suite_test(s, "dropout_mask", dropout_mask);
+    suite_test(s, "drop_connect_mask", drop_connect_mask);
     suite_test(s, "running_statistics", running_statistics);
     suite_test(s, "ties", ties);
     suite_test(s, "residual_of_itself", residual_of_itself);

@@ -15,7 +15,16 @@ extern "C" {
 /* What lies around an input. PITH_SYMMETRIC (convolutions only): dilation * (kernel - 1) / 2 zeros on every side, as
    PyTorch's networks pad; it is recorded as PITH_EXPLICIT with those numbers, or as PITH_SAME where that comes to the same. */
 typedef enum { PITH_SAME = 0, PITH_VALID, PITH_EXPLICIT, PITH_SYMMETRIC } pith_pad_mode;
-typedef enum { PITH_LINEAR = 0, PITH_RELU, PITH_RELU6, PITH_SILU, PITH_SIGMOID } pith_act;
+typedef enum {
+    PITH_LINEAR = 0,
+    PITH_RELU,
+    PITH_RELU6,
+    PITH_SILU,
+    PITH_SIGMOID,
+    PITH_HARD_SWISH,
+    PITH_HARD_SIGMOID,
+    PITH_TANH
+} pith_act;
 
 /* Convolution's settings. Zero: kernel 1x1, stride 1, dilation 1, groups 1, padding SAME as TensorFlow defines it
    (P = ceil(H / stride), the odd row or column below and right). PITH_EXPLICIT uses pad[]. */
@@ -64,6 +73,15 @@ PITH_API pith_tensor *pith_relu(pith_tensor *x);
 PITH_API pith_tensor *pith_relu6(pith_tensor *x);
 PITH_API pith_tensor *pith_silu(pith_tensor *x); /* x sigmoid(x) */
 PITH_API pith_tensor *pith_sigmoid(pith_tensor *x);
+PITH_API pith_tensor *
+pith_hard_sigmoid(pith_tensor *x); /* min(max(x + 3, 0), 6) / 6; gradient 1/6 on -3 < x < 3 */
+PITH_API pith_tensor *
+pith_hard_swish(pith_tensor *x); /* x hard_sigmoid(x) (Howard et al. 2019); gradient x/3 + 1/2 on
+                                                            -3 <= x <= 3, 1 above */
+PITH_API pith_tensor *pith_leaky_relu(pith_tensor *x, double slope); /* x where x > 0, else slope x */
+PITH_API pith_tensor *pith_tanh(pith_tensor *x);
+PITH_API pith_tensor *pith_pow(pith_tensor *x, double exponent); /* x^exponent, as C's pow has it; gradient
+                                                                    exponent x^(exponent-1), 0 for exponent 0 */
 PITH_API pith_tensor *pith_square(pith_tensor *x);
 PITH_API pith_tensor *pith_sqrt(pith_tensor *x);
 PITH_API pith_tensor *pith_exp(pith_tensor *x);
@@ -114,6 +132,10 @@ PITH_API pith_tensor *pith_concat(pith_tensor *const *x, int n, int axis);
 /* In a training plan each element is dropped with probability p and the others are divided by 1-p; identity else. */
 PITH_API pith_tensor *pith_dropout(pith_tensor *x, double p);
 
+/* Stochastic depth (Huang et al. 2016), EfficientNet's drop connect: in a training plan whole samples x[n,...] are
+   dropped with probability p and the others are divided by 1-p; identity else. For the branch of a residual sum. */
+PITH_API pith_tensor *pith_drop_connect(pith_tensor *x, double p);
+
 /* Over the last dimension. */
 PITH_API pith_tensor *pith_softmax(pith_tensor *x);
 PITH_API pith_tensor *pith_log_softmax(pith_tensor *x);
@@ -121,12 +143,24 @@ PITH_API pith_tensor *pith_log_softmax(pith_tensor *x);
 /* Mean over the samples of the cross-entropy between softmax(logits) [N,K] and target: class indices (int32 [N]; an
    index that is no class, such as -1, leaves the sample out; with none left the loss is 0) or probabilities (float32
    [N,K]). smoothing s mixes the target with the uniform distribution: (1-s) target + s/K (Szegedy et al. 2016).
+   class_weights w [K], or NULL: every term of class k counts w[k] times, and with class indices the sum is divided by the
+   sum of the samples' w[label] in place of their number (as PyTorch has it); a negative weight counts as 0.
    gradient: logits (and soft targets: none). */
 typedef struct {
     double smoothing;
+    pith_tensor *class_weights;
 } pith_cross_entropy_cfg;
 PITH_API pith_tensor *pith_cross_entropy(pith_tensor *logits, pith_tensor *target,
                                          pith_cross_entropy_cfg cfg);
+
+/* Mean over the samples of T^2 KL(softmax(target/T) || softmax(logits/T)), logits and target float32 [N,K]: the loss of
+   distillation, whose gradient keeps its size when T changes. temperature 0: 1.
+   gradient: logits. source: Hinton, Vinyals, Dean, arXiv:1503.02531. */
+typedef struct {
+    double temperature;
+} pith_kl_divergence_cfg;
+PITH_API pith_tensor *pith_kl_divergence(pith_tensor *logits, pith_tensor *target,
+                                         pith_kl_divergence_cfg cfg);
 
 /* Mean of (a-b)^2 over all elements; same shapes. gradient: both. */
 PITH_API pith_tensor *pith_mse(pith_tensor *a, pith_tensor *b);

@@ -124,7 +124,8 @@ typedef enum {
     PITHP_USE_SPLIT,
     PITHP_USE_MIX,
     PITHP_USE_OTHER,
-    PITHP_USE_CLUSTER /* first centres of k-means; epoch = which start */
+    PITHP_USE_CLUSTER,     /* first centres of k-means; epoch = which start */
+    PITHP_USE_DROP_CONNECT /* as PITHP_USE_DROPOUT */
 } pithp_use;
 
 typedef struct {

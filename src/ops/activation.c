@@ -9,6 +9,9 @@ pith_tensor *pith_activation(pith_tensor *x, pith_act act)
     case PITH_RELU6: return pith_relu6(x);
     case PITH_SILU: return pith_silu(x);
     case PITH_SIGMOID: return pith_sigmoid(x);
+    case PITH_HARD_SWISH: return pith_hard_swish(x);
+    case PITH_HARD_SIGMOID: return pith_hard_sigmoid(x);
+    case PITH_TANH: return pith_tanh(x);
     }
     if (!x)
         return NULL;

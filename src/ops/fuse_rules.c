@@ -14,7 +14,9 @@ static bool act_of(const pith_op *op, pithp_act *act)
     } known[] = { { &pithp_op_relu, PITHP_ACT_RELU },
                   { &pithp_op_relu6, PITHP_ACT_RELU6 },
                   { &pithp_op_silu, PITHP_ACT_SILU },
-                  { &pithp_op_sigmoid, PITHP_ACT_SIGMOID } };
+                  { &pithp_op_sigmoid, PITHP_ACT_SIGMOID },
+                  { &pithp_op_hard_swish, PITHP_ACT_HARD_SWISH },
+                  { &pithp_op_hard_sigmoid, PITHP_ACT_HARD_SIGMOID } };
     for (size_t i = 0; i < PITHP_LEN(known); i++)
         if (op == known[i].op) {
             *act = known[i].act;

@@ -92,13 +92,15 @@ void KERN(col_moments)(const pith_real *x, const pith_real *centre, int64_t rows
 }
 
 /* What a switch on the activation calls with a constant, so that each gets loops of its own. */
-#define BY_ACT(act, CALL)                                   \
-    switch (act) {                                          \
-    case PITHP_ACT_RELU: CALL(PITHP_ACT_RELU); break;       \
-    case PITHP_ACT_RELU6: CALL(PITHP_ACT_RELU6); break;     \
-    case PITHP_ACT_SILU: CALL(PITHP_ACT_SILU); break;       \
-    case PITHP_ACT_SIGMOID: CALL(PITHP_ACT_SIGMOID); break; \
-    default: CALL(PITHP_ACT_NONE); break;                   \
+#define BY_ACT(act, CALL)                                             \
+    switch (act) {                                                    \
+    case PITHP_ACT_RELU: CALL(PITHP_ACT_RELU); break;                 \
+    case PITHP_ACT_RELU6: CALL(PITHP_ACT_RELU6); break;               \
+    case PITHP_ACT_SILU: CALL(PITHP_ACT_SILU); break;                 \
+    case PITHP_ACT_SIGMOID: CALL(PITHP_ACT_SIGMOID); break;           \
+    case PITHP_ACT_HARD_SWISH: CALL(PITHP_ACT_HARD_SWISH); break;     \
+    case PITHP_ACT_HARD_SIGMOID: CALL(PITHP_ACT_HARD_SIGMOID); break; \
+    default: CALL(PITHP_ACT_NONE); break;                             \
     }
 
 typedef struct {

@@ -10,6 +10,9 @@ static ALWAYS vec unary_vec(pithp_unary f, vec x, vec p0, vec p1)
     case PITHP_U_SILU: return vact(x, PITHP_ACT_SILU);
     case PITHP_U_SIGMOID: return vsigmoid(x);
     case PITHP_U_TANH: return vtanh(x);
+    case PITHP_U_HARD_SWISH: return vact(x, PITHP_ACT_HARD_SWISH);
+    case PITHP_U_HARD_SIGMOID: return vact(x, PITHP_ACT_HARD_SIGMOID);
+    case PITHP_U_LEAKY_RELU: return vsel_lt(vzero(), x, x, p0 * x);
     case PITHP_U_SQUARE: return x * x;
     case PITHP_U_SQRT: return vsqrt(x);
     case PITHP_U_EXP: return vexp(x);
@@ -29,6 +32,9 @@ static ALWAYS vec unary_grad_vec(pithp_unary f, vec x, vec y, vec dy, vec p0, ve
     case PITHP_U_SILU: return vact_grad(dy, x, PITHP_ACT_SILU);
     case PITHP_U_SIGMOID: return dy * (y * (one - y));
     case PITHP_U_TANH: return dy * (one - y * y);
+    case PITHP_U_HARD_SWISH: return vact_grad(dy, x, PITHP_ACT_HARD_SWISH);
+    case PITHP_U_HARD_SIGMOID: return vact_grad(dy, x, PITHP_ACT_HARD_SIGMOID);
+    case PITHP_U_LEAKY_RELU: return vsel_lt(vzero(), x, dy, p0 * dy);
     case PITHP_U_SQUARE: return dy * (x + x);
     case PITHP_U_SQRT: return dy * PITHP_R(0.5) / y;
     case PITHP_U_EXP: return dy * y;
@@ -39,20 +45,23 @@ static ALWAYS vec unary_grad_vec(pithp_unary f, vec x, vec y, vec dy, vec p0, ve
     }
 }
 
-#define BY_UNARY(f, CALL)                               \
-    switch (f) {                                        \
-    case PITHP_U_RELU: CALL(PITHP_U_RELU); break;       \
-    case PITHP_U_RELU6: CALL(PITHP_U_RELU6); break;     \
-    case PITHP_U_SILU: CALL(PITHP_U_SILU); break;       \
-    case PITHP_U_SIGMOID: CALL(PITHP_U_SIGMOID); break; \
-    case PITHP_U_TANH: CALL(PITHP_U_TANH); break;       \
-    case PITHP_U_SQUARE: CALL(PITHP_U_SQUARE); break;   \
-    case PITHP_U_SQRT: CALL(PITHP_U_SQRT); break;       \
-    case PITHP_U_EXP: CALL(PITHP_U_EXP); break;         \
-    case PITHP_U_LOG: CALL(PITHP_U_LOG); break;         \
-    case PITHP_U_ABS: CALL(PITHP_U_ABS); break;         \
-    case PITHP_U_CLIP: CALL(PITHP_U_CLIP); break;       \
-    default: CALL(PITHP_U_SCALE); break;                \
+#define BY_UNARY(f, CALL)                                         \
+    switch (f) {                                                  \
+    case PITHP_U_RELU: CALL(PITHP_U_RELU); break;                 \
+    case PITHP_U_RELU6: CALL(PITHP_U_RELU6); break;               \
+    case PITHP_U_SILU: CALL(PITHP_U_SILU); break;                 \
+    case PITHP_U_SIGMOID: CALL(PITHP_U_SIGMOID); break;           \
+    case PITHP_U_TANH: CALL(PITHP_U_TANH); break;                 \
+    case PITHP_U_HARD_SWISH: CALL(PITHP_U_HARD_SWISH); break;     \
+    case PITHP_U_HARD_SIGMOID: CALL(PITHP_U_HARD_SIGMOID); break; \
+    case PITHP_U_LEAKY_RELU: CALL(PITHP_U_LEAKY_RELU); break;     \
+    case PITHP_U_SQUARE: CALL(PITHP_U_SQUARE); break;             \
+    case PITHP_U_SQRT: CALL(PITHP_U_SQRT); break;                 \
+    case PITHP_U_EXP: CALL(PITHP_U_EXP); break;                   \
+    case PITHP_U_LOG: CALL(PITHP_U_LOG); break;                   \
+    case PITHP_U_ABS: CALL(PITHP_U_ABS); break;                   \
+    case PITHP_U_CLIP: CALL(PITHP_U_CLIP); break;                 \
+    default: CALL(PITHP_U_SCALE); break;                          \
     }
 
 static ALWAYS void unary_loop(pithp_unary f, const pith_real *x, int64_t n, vec p0, vec p1, pith_real *y)

@@ -21,6 +21,8 @@ typedef enum {
     PITHP_ACT_RELU6,
     PITHP_ACT_SILU,
     PITHP_ACT_SIGMOID,
+    PITHP_ACT_HARD_SWISH,
+    PITHP_ACT_HARD_SIGMOID,
     PITHP_ACT_COUNT
 } pithp_act;
 
@@ -31,6 +33,9 @@ typedef enum {
     PITHP_U_SILU,
     PITHP_U_SIGMOID,
     PITHP_U_TANH,
+    PITHP_U_HARD_SWISH,
+    PITHP_U_HARD_SIGMOID,
+    PITHP_U_LEAKY_RELU, /* x > 0 ? x : p0 * x */
     PITHP_U_SQUARE,
     PITHP_U_SQRT,
     PITHP_U_EXP,

@@ -95,6 +95,13 @@ static ALWAYS vec vtanh(vec x)
 
 static ALWAYS vec vsigmoid(vec x) { return PITHP_R(1.0) / (vexp(-x) + PITHP_R(1.0)); }
 
+/* min(max(u + 3, 0), 6) / 6 */
+static ALWAYS vec vhard_sigmoid(vec u)
+{
+    vec v = vmin(vset1(PITHP_R(6.0)), vmax(vzero(), u + PITHP_R(3.0)));
+    return v * vset1(PITHP_R(1.0) / PITHP_R(6.0));
+}
+
 /* act is a constant wherever these are inlined. */
 static ALWAYS vec vact(vec u, pithp_act act)
 {
@@ -103,6 +110,8 @@ static ALWAYS vec vact(vec u, pithp_act act)
     case PITHP_ACT_RELU6: return vmin(vset1(PITHP_R(6.0)), vmax(vzero(), u));
     case PITHP_ACT_SILU: return u * vsigmoid(u);
     case PITHP_ACT_SIGMOID: return vsigmoid(u);
+    case PITHP_ACT_HARD_SWISH: return u * vhard_sigmoid(u);
+    case PITHP_ACT_HARD_SIGMOID: return vhard_sigmoid(u);
     default: return u;
     }
 }
@@ -110,12 +119,18 @@ static ALWAYS vec vact(vec u, pithp_act act)
 /* g * act'(u) */
 static ALWAYS vec vact_grad(vec g, vec u, pithp_act act)
 {
+    const vec three = vset1(PITHP_R(3.0));
     vec s;
     switch (act) {
     case PITHP_ACT_RELU: return vkeep_lt(g, vzero(), u);
     case PITHP_ACT_RELU6: return vkeep_lt(vkeep_lt(g, vzero(), u), u, vset1(PITHP_R(6.0)));
     case PITHP_ACT_SILU: s = vsigmoid(u); return g * (s * vfma(u, PITHP_R(1.0) - s, vset1(PITHP_R(1.0))));
     case PITHP_ACT_SIGMOID: s = vsigmoid(u); return g * (s * (PITHP_R(1.0) - s));
+    case PITHP_ACT_HARD_SWISH:
+        s = g * vfma(u, vset1(PITHP_R(1.0) / PITHP_R(3.0)), vset1(PITHP_R(0.5)));
+        return vsel_lt(three, u, g, vkeep_le(s, -three, u));
+    case PITHP_ACT_HARD_SIGMOID:
+        return vkeep_lt(vkeep_lt(g * vset1(PITHP_R(1.0) / PITHP_R(6.0)), -three, u), u, three);
     default: return g;
     }
 }

@@ -9,6 +9,8 @@ double pithp_ref_act(pithp_act act, double u)
     case PITHP_ACT_RELU6: return u < 0 ? 0 : u > 6 ? 6 : u;
     case PITHP_ACT_SILU: return u / (1 + exp(-u));
     case PITHP_ACT_SIGMOID: return 1 / (1 + exp(-u));
+    case PITHP_ACT_HARD_SWISH: return u * fmin(fmax(u + 3, 0), 6) / 6;
+    case PITHP_ACT_HARD_SIGMOID: return fmin(fmax(u + 3, 0), 6) / 6;
     default: return u;
     }
 }
@@ -21,6 +23,8 @@ double pithp_ref_act_grad(pithp_act act, double u)
     case PITHP_ACT_RELU6: return u > 0 && u < 6;
     case PITHP_ACT_SILU: return s * (1 + u * (1 - s));
     case PITHP_ACT_SIGMOID: return s * (1 - s);
+    case PITHP_ACT_HARD_SWISH: return u < -3 ? 0 : u > 3 ? 1 : u / 3 + 0.5;
+    case PITHP_ACT_HARD_SIGMOID: return u > -3 && u < 3 ? 1.0 / 6 : 0;
     default: return 1;
     }
 }
@@ -33,6 +37,9 @@ double pithp_ref_unary(pithp_unary f, double x, double p0, double p1)
     case PITHP_U_SILU: return pithp_ref_act(PITHP_ACT_SILU, x);
     case PITHP_U_SIGMOID: return pithp_ref_act(PITHP_ACT_SIGMOID, x);
     case PITHP_U_TANH: return tanh(x);
+    case PITHP_U_HARD_SWISH: return pithp_ref_act(PITHP_ACT_HARD_SWISH, x);
+    case PITHP_U_HARD_SIGMOID: return pithp_ref_act(PITHP_ACT_HARD_SIGMOID, x);
+    case PITHP_U_LEAKY_RELU: return x > 0 ? x : p0 * x;
     case PITHP_U_SQUARE: return x * x;
     case PITHP_U_SQRT: return sqrt(x);
     case PITHP_U_EXP: return exp(x);
@@ -52,6 +59,9 @@ double pithp_ref_unary_grad(pithp_unary f, double x, double p0, double p1)
     case PITHP_U_SILU: return pithp_ref_act_grad(PITHP_ACT_SILU, x);
     case PITHP_U_SIGMOID: return pithp_ref_act_grad(PITHP_ACT_SIGMOID, x);
     case PITHP_U_TANH: t = tanh(x); return 1 - t * t;
+    case PITHP_U_HARD_SWISH: return pithp_ref_act_grad(PITHP_ACT_HARD_SWISH, x);
+    case PITHP_U_HARD_SIGMOID: return pithp_ref_act_grad(PITHP_ACT_HARD_SIGMOID, x);
+    case PITHP_U_LEAKY_RELU: return x > 0 ? 1 : p0;
     case PITHP_U_SQUARE: return 2 * x;
     case PITHP_U_SQRT: return 0.5 / sqrt(x);
     case PITHP_U_EXP: return exp(x);
