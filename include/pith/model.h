@@ -34,6 +34,9 @@ typedef struct {
     int image_size, classes, channels;
     double width, depth;
     double dropout; /* before the classifier; 0: as published (README's table), PITH_ZERO none */
+    /* efnet-*, mobilenet-v2: probability with which the last block's branch is dropped while training; those before it in
+       proportion to their place. 0: none; EfficientNet was published with 0.2 */
+    double drop_connect;
     pith_style style;
 } pith_family_cfg;
 PITH_API pith_model *pith_model_family(pith_ctx *c, const char *name, pith_family_cfg cfg);

@@ -40,13 +40,15 @@ PITH_API pith_tensor *pith_nn_se(pith_model *m, const char *name, pith_tensor *x
 /* Mobile inverted bottleneck (Sandler et al. 2018, Tan and Le 2019): expand 1x1 (NAME.expand; absent when expand is 1),
    depthwise kernel x kernel (NAME.dw), squeeze-and-excitation with `se` channels in between (NAME.se, with the block's
    activation; se 0: none), project 1x1 without activation (NAME.project), plus the input where stride is 1 and the
-   channels stay. act 0: PITH_RELU6. pad_mode: of the depthwise convolution; bn_*: as pith_conv2d_cfg has them.
+   channels stay; that branch is dropped with probability drop_connect while training (pith_drop_connect). act 0:
+   PITH_RELU6. pad_mode: of the depthwise convolution; bn_*: as pith_conv2d_cfg has them.
    Since 0.1. */
 typedef struct {
     int64_t out;
     int expand, kernel, stride; /* 0: 4, 3, 1 */
     pith_act act;
     int64_t se;
+    double drop_connect;
     pith_pad_mode pad_mode;
     double bn_momentum, bn_eps;
 } pith_mbconv_cfg;

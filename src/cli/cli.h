@@ -83,8 +83,13 @@ json_t *json_bytes(const char *s); /* a string of any encoding; bytes that are n
 /* A model argument: the name of a family, or a file. classes 0: as the family has it. */
 typedef struct {
     int image_size, classes, channels;
-    double width, depth, dropout;
+    double width, depth, dropout, drop_connect;
+    bool torch; /* PITH_STYLE_TORCH */
 } model_opts;
+
+/* Options of a network by name that every verb has; train has its own sizes. */
+#define STYLE_OPT(o) \
+    FLAG("torch-style", 0, (o).torch, "pad and normalise as PyTorch's networks do (for timm's weights)")
 pith_model *open_model(pith_ctx *c, const char *name, model_opts o);
 bool is_family(const char *name);
 const char *class_name(const pith_model *m, int i,

@@ -7,7 +7,7 @@
 static pith_status as_safetensors(pith_model *m, const char *path, pith_export_cfg cfg)
 {
     (void)cfg;
-    return pith_model_save(m, path, false);
+    return pith_model_export_safetensors(m, path);
 }
 
 static const struct {
@@ -46,7 +46,8 @@ static int run(int argc, char **argv)
     common k = { 0 };
     model_opts o = { 0 };
     const char *format = NULL, *out = NULL, *number = NULL, *name;
-    opt table[] = { TEXT("format", 'f', format, "tflite|safetensors", "file format (default: OUT's ending)"),
+    opt table[] = { TEXT("format", 'f', format, "tflite|safetensors",
+                         "file format (default: OUT's ending); safetensors has timm's names"),
                     TEXT("out", 'o', out, "OUT", "file to write"),
                     TEXT("numbers", 0, number, "float32|float16", "of a .tflite's weights (default float32)"),
                     INT("image-size", 0, o.image_size, "P", 4, 4096, "of a network by name"),
@@ -54,6 +55,7 @@ static int run(int argc, char **argv)
                     INT("channels", 0, o.channels, "C", 1, 64, "of a network by name"),
                     REAL("width", 0, o.width, "W", 0.05, 16, "channel multiplier"),
                     REAL("depth", 0, o.depth, "D", 0.05, 16, "repeat multiplier"),
+                    STYLE_OPT(o),
                     COMMON_OPTS(k),
                     OPTS_END };
     int n, status = opts_parse(&verb_export, table, argc, argv, &name, &n);
@@ -85,5 +87,6 @@ static int run(int argc, char **argv)
 }
 
 const verb verb_export = {
-    "export", "writes a model for other runtimes: .tflite", "MODEL -o OUT ", 1, 1, run
+    "export", "writes a model for other runtimes (.tflite) or for timm (.safetensors)", "MODEL -o OUT ", 1, 1,
+    run
 };

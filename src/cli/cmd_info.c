@@ -98,6 +98,7 @@ static int run(int argc, char **argv)
                     INT("channels", 0, o.channels, "C", 1, 64, "of a network by name"),
                     REAL("width", 0, o.width, "W", 0.05, 16, "channel multiplier"),
                     REAL("depth", 0, o.depth, "D", 0.05, 16, "repeat multiplier"),
+                    STYLE_OPT(o),
                     COMMON_OPTS(k),
                     OPTS_END };
     const char *name = NULL;

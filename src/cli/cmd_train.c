@@ -10,7 +10,7 @@
 
 typedef struct {
     common k;
-    const char *data, *model, *init, *out, *optimizer, *schedule, *resume;
+    const char *data, *model, *init, *head, *out, *optimizer, *schedule, *resume;
     model_opts net;
     int epochs, batch, accumulate, eval_every;
     double lr, momentum, weight_decay, clip, ema, smoothing, warmup, max_bad, crop_min, jitter, save_every;
@@ -152,7 +152,13 @@ static pith_model *make_model(pith_ctx *c, train_opts *o, const pith_data *d)
     o->net.classes = pith_data_classes(d);
     o->net.channels = 3;
     pith_model *m = open_model(c, o->model, o->net);
-    return m == NULL || remember_classes(m, d) != PITH_OK ? NULL : m;
+    pith_import_cfg import = { .new_head = o->head != NULL };
+    if (m == NULL || remember_classes(m, d) != PITH_OK)
+        return NULL;
+    if (o->init != NULL && o->resume == NULL && /* a resumed run takes its weights from its checkpoint */
+        pith_model_import_safetensors(m, o->init, import) != PITH_OK)
+        return NULL;
+    return m;
 }
 
 static int finish(const train_opts *o, pith_model *m, pith_data *d)
@@ -182,6 +188,10 @@ static int train(train_opts *o, const opt *table)
     progress_view view;
     if (!fit_cfg(o, &f))
         return EXIT_USAGE;
+    if (o->head != NULL && (strcmp(o->head, "new") != 0 || o->init == NULL)) {
+        say("--head %s: only --head new is known, and only with --init FILE", o->head);
+        return EXIT_USAGE;
+    }
     pith_ctx *c = open_ctx(&o->k);
     if (c == NULL)
         return EXIT_FAILED;
@@ -225,6 +235,9 @@ static int run(int argc, char **argv)
     opt table[] = {
         TEXT("data", 'd', o.data, "DIR", "folder of photographs: a folder a class, or train/ and val/"),
         TEXT("model", 'm', o.model, "NAME", "network (default efnet-nano) or a model file to go on from"),
+        TEXT("init", 0, o.init, "FILE", "weights to begin with: a safetensors file with timm's names"),
+        TEXT("head", 0, o.head, "new", "with --init: the last layer's weights are drawn anew"),
+        STYLE_OPT(o.net),
         TEXT("out", 'o', o.out, "RUN", "run folder (default runs/NAME-1, -2, ...)"),
         TEXT("resume", 'r', o.resume, "RUN", "go on with an interrupted run, bit for bit"),
         FLAG("force", 0, o.force, "overwrite a run folder that holds a training"),
@@ -232,7 +245,9 @@ static int run(int argc, char **argv)
             "side of the square the network sees (default 96)"),
         REAL("width", 0, o.net.width, "W", 0.05, 16, "channel multiplier (default 1)"),
         REAL("depth", 0, o.net.depth, "D", 0.05, 16, "repeat multiplier (default 1)"),
-        REAL("dropout", 0, o.net.dropout, "P", 0, 0.95, "before the classifier (default 0)"),
+        REAL("dropout", 0, o.net.dropout, "P", 0, 0.95, "before the classifier (default: the network's own)"),
+        REAL("drop-connect", 0, o.net.drop_connect, "P", 0, 0.95,
+             "of residual branches, whole images (default 0)"),
         INT("epochs", 'e', o.epochs, "E", 1, 100000, "passes over the training images (default 40)"),
         INT("batch", 'b', o.batch, "B", 1, 65536, "images a step (default 64)"),
         INT("accumulate", 0, o.accumulate, "N", 1, 4096, "batches whose gradients make one step (default 1)"),

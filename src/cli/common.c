@@ -79,7 +79,9 @@ pith_model *open_model(pith_ctx *c, const char *name, model_opts o)
                                                 .channels = o.channels,
                                                 .width = o.width,
                                                 .depth = o.depth,
-                                                .dropout = o.dropout });
+                                                .dropout = o.dropout,
+                                                .drop_connect = o.drop_connect,
+                                                .style = o.torch ? PITH_STYLE_TORCH : PITH_STYLE_TF });
 }
 
 int model_image_size(const pith_model *m)

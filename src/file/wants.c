@@ -1,42 +1,12 @@
 /* file/wants.c: the tensors of a file against those that a model wants. */
 #include "file/graph_json.h"
+#include "file/names.h"
 #include <math.h>
 #include <string.h>
 
 static const pithp_st_dtype exact[] = {
     [PITH_F32] = PITHP_ST_REAL, [PITH_I32] = PITHP_ST_I32, [PITH_U8] = PITHP_ST_U8, [PITH_I8] = PITHP_ST_I8
 };
-
-/* A list of names for a message; those that find no room are counted. */
-typedef struct {
-    char text[300];
-    size_t used, more;
-} names;
-
-static void add(names *l, const char *name)
-{
-    char show[PITHP_SHOW];
-    size_t n = strlen(pithp_show(name, show));
-    if (l->more || l->used + n + 3 > sizeof l->text) {
-        l->more++;
-        return;
-    }
-    l->used +=
-        (size_t)snprintf(l->text + l->used, sizeof l->text - l->used, "%s%s", l->used ? ", " : "", show);
-}
-
-static pith_status report(const pithp_st_file *f, const names *missing, const names *surplus)
-{
-    char more[2][40] = { "", "" };
-    if (missing->more)
-        snprintf(more[0], sizeof more[0], " and %zu more", missing->more);
-    if (surplus->more)
-        snprintf(more[1], sizeof more[1], " and %zu more", surplus->more);
-    return pithp_error(f->c, PITH_EFORMAT,
-                       "%s: its tensors are not those of the model; missing: %s%s; not expected: %s%s",
-                       f->path, missing->used ? missing->text : "none", more[0],
-                       surplus->used ? surplus->text : "none", more[1]);
-}
 
 static pith_status shape_and_type(const pithp_st_file *f, const pithp_st_tensor *t, const pithp_want *w)
 {
@@ -68,7 +38,7 @@ static pith_status shape_and_type(const pithp_st_file *f, const pithp_st_tensor 
 pith_status pithp_want_fit(const pithp_st_file *f, const pithp_want *w, size_t n)
 {
     char show[PITHP_SHOW];
-    names missing = { 0 }, surplus = { 0 };
+    pithp_names missing = { 0 }, surplus = { 0 };
     pith_status s = PITH_OK;
     uint8_t *claimed = pithp_alloc(f->c, f->n + 1, 1);
     if (!claimed)
@@ -76,7 +46,7 @@ pith_status pithp_want_fit(const pithp_st_file *f, const pithp_want *w, size_t n
     for (size_t i = 0; i < n && !s; i++) {
         const pithp_st_tensor *t = pithp_st_find(f, w[i].tensor);
         if (!t) {
-            add(&missing, w[i].tensor);
+            pithp_names_add(&missing, w[i].tensor);
             continue;
         }
         if (claimed[t - f->tensors]++)
@@ -88,10 +58,10 @@ pith_status pithp_want_fit(const pithp_st_file *f, const pithp_want *w, size_t n
     }
     for (size_t i = 0; i < f->n && !s; i++)
         if (!claimed[i] && strncmp(f->tensors[i].name, PITHP_ST_TRAIN, strlen(PITHP_ST_TRAIN)))
-            add(&surplus, f->tensors[i].name);
+            pithp_names_add(&surplus, f->tensors[i].name);
     pithp_free(f->c, claimed);
-    if (!s && (missing.used || missing.more || surplus.used || surplus.more))
-        s = report(f, &missing, &surplus);
+    if (!s && (pithp_names_any(&missing) || pithp_names_any(&surplus)))
+        s = pithp_names_report(f, &missing, &surplus);
     return s;
 }
 

@@ -105,6 +105,12 @@ pith_tensor *pith_nn_mbconv(pith_model *m, const char *name, pith_tensor *x, pit
     dense.out = cfg.out;
     y = pith_nn_conv_bn_act(m, buf, y, dense, PITH_LINEAR);
     if (dw.stride == 1 && in == cfg.out) {
+        if (cfg.drop_connect > 0) {
+            if (!pithp_layer_name(m, buf, name, "drop"))
+                return poison(m);
+            scope(m, buf);
+            y = pith_drop_connect(y, cfg.drop_connect);
+        }
         scope(m, name);
         y = pith_add(y, x);
         scope(m, NULL);

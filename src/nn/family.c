@@ -97,6 +97,9 @@ static bool cfg_ok(pith_ctx *c, const char *name, const pith_family_cfg *g)
                     g->depth);
     else if (!(g->dropout >= 0 && g->dropout < 1))
         pithp_error(c, PITH_EINVAL, "%s: dropout %g must lie in 0..1 (1 excluded)", name, g->dropout);
+    else if (!(g->drop_connect >= 0 && g->drop_connect < 1))
+        pithp_error(c, PITH_EINVAL, "%s: drop connect %g must lie in 0..1 (1 excluded)", name,
+                    g->drop_connect);
     else if (g->style != PITH_STYLE_TF && g->style != PITH_STYLE_TORCH)
         pithp_error(c, PITH_EINVAL, "%s: style %d is neither PITH_STYLE_TF nor PITH_STYLE_TORCH", name,
                     (int)g->style);
@@ -121,6 +124,7 @@ pith_model *pith_model_family(pith_ctx *c, const char *name, pith_family_cfg cfg
     if (cfg.depth == 0)
         cfg.depth = 1;
     cfg.dropout = PITH_OR(cfg.dropout, f->dropout);
+    cfg.drop_connect = PITH_OR(cfg.drop_connect, 0);
     if (!cfg_ok(c, name, &cfg))
         return NULL;
     pithp_family_args args = { cfg, f->table, PITH_SAME, f->bn };
