@@ -1,25 +1,11 @@
 /* Floor 7: .tflite files of float models, looked at with a reader of the tests' own; LiteRT runs them in tests/interop. */
+#include "export_help.h"
 #include "tflite_help.h"
 #include "graph/model.h"
 #include <pith/export.h>
 #include <pith/nn.h>
 #include <pith/op.h>
 #include <math.h>
-
-/* ---- Networks ---- */
-static pith_tensor *conv_bn(pith_model *m, pith_tensor *x, void *user)
-{
-    pith_conv2d_cfg cfg = { .out = 4, .kernel = 3, .stride = 2, .bias = true };
-    x = pith_nn_conv_bn_act(m, "stem", x, cfg, user ? *(pith_act *)user : PITH_RELU6);
-    return pith_nn_linear(m, "head", pith_dropout(pith_global_avgpool(x), 0.5), 3);
-}
-
-static pith_model *model_of(pith_net_fn net, void *user)
-{
-    pith_model *m = pith_model_new(ctx, net, user, PITH_SHAPE(9, 8, 3));
-    suite_check(m != NULL, "%s", pith_error_text(ctx));
-    return m;
-}
 
 static void exported(pith_model *m, const char *path)
 {
@@ -189,26 +175,6 @@ START_TEST(class_names)
 END_TEST
 
 /* ---- Refusals ---- */
-static bool shape_mine(pith_infer *q)
-{
-    q->out = q->in[0];
-    q->out_dtype = PITH_F32;
-    return true;
-}
-static void forward_mine(const pith_call *k)
-{
-    memcpy(k->out.data, k->in[0].data, (size_t)k->out.shape.d[0] * sizeof(pith_real));
-}
-static const pith_op mine = {
-    .name = "wavelet", .min_in = 1, .max_in = 1, .shape = shape_mine, .forward = forward_mine
-};
-
-static pith_tensor *unknown_op(pith_model *m, pith_tensor *x, void *user)
-{
-    (void)m, (void)user;
-    return pith_op_apply(&mine, NULL, "layer7", 1, &x);
-}
-
 static pith_tensor *strange_pool(pith_model *m, pith_tensor *x, void *user)
 {
     (void)m, (void)user;
@@ -268,7 +234,7 @@ START_TEST(no_memory)
     const pith_export_cfg half = { .numbers = PITH_EXPORT_F16 };
     ck_assert_int_eq(pith_export_tflite(m, path, half), PITH_OK);
     open_file(path);
-    whole_or_absent(path);
+    whole_or_absent(path, file.p, file.n);
     size_t bytes = pith_ctx_memory(ctx, NULL);
     int failures = 0;
     for (pith_status s = PITH_ENOMEM; s != PITH_OK; failures++) {
@@ -278,7 +244,8 @@ START_TEST(no_memory)
         suite_check(s == PITH_OK || (s == PITH_ENOMEM && pith_ctx_status(ctx) == PITH_ENOMEM),
                     "allocation %d", failures);
         suite_check(pith_ctx_memory(ctx, NULL) == bytes, "allocation %d leaks", failures);
-        suite_check(whole_or_absent(path) || s != PITH_OK, "allocation %d writes nothing", failures);
+        suite_check(whole_or_absent(path, file.p, file.n) || s != PITH_OK, "allocation %d writes nothing",
+                    failures);
         pith_ctx_clear(ctx);
     }
     ck_assert_int_gt(failures, 30);

@@ -4,7 +4,6 @@
 
 #include "deploy/tflite/schema.h"
 #include "flatbuffer_help.h"
-#include <unistd.h>
 
 static blob file;
 static size_t graph, buffers;
@@ -53,19 +52,6 @@ static inline const void *data_of(size_t t, size_t *n)
     ck_assert_uint_eq((v + 4) % 16, 0);
     *n = fb_len(file, v);
     return file.p + v + 4;
-}
-
-/* A file is the whole one (`file`, read before) or not there. It is removed. True: it was there. */
-static inline bool whole_or_absent(const char *path)
-{
-    size_t n;
-    if (access(path, F_OK) != 0)
-        return false;
-    uint8_t *p = slurp(path, &n);
-    suite_check(n == file.n && !memcmp(p, file.p, n), "%s is not whole", path);
-    free(p);
-    unlink(path);
-    return true;
 }
 
 /* After each test: the file read last, then the context. */

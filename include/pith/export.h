@@ -29,6 +29,15 @@ typedef struct {
    source     tensorflow/compiler/mlir/lite/schema/schema.fbs, version 3. Since 0.1. */
 PITH_API pith_status pith_export_tflite(pith_model *m, const char *path, pith_export_cfg cfg);
 
+/* Writes a model as ONNX (operator set 13, IR version 8), float32, for any number of samples N. An image goes in as
+   [N,C,H,W], as ONNX's operators want it, and a result of four dimensions comes out so; all others are as the model has
+   them. Folding, dropout and constants as pith_export_tflite has them. The meta strings "classes" and "input" go along as
+   metadata.
+   cfg        numbers must be PITH_EXPORT_F32
+   errors     as pith_export_tflite. Nothing is written then.
+   source     onnx/onnx.proto, onnx/docs/Operators.md. Since 0.1. */
+PITH_API pith_status pith_export_onnx(pith_model *m, const char *path, pith_export_cfg cfg);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,7 +14,9 @@ static const struct {
     const char *name;
     pith_status (*write)(pith_model *m, const char *path, pith_export_cfg cfg);
     bool numbers; /* takes --numbers */
-} formats[] = { { "tflite", pith_export_tflite, true }, { "safetensors", as_safetensors, false } };
+} formats[] = { { "tflite", pith_export_tflite, true },
+                { "onnx", pith_export_onnx, false },
+                { "safetensors", as_safetensors, false } };
 
 static const char *const numbers[] = { [PITH_EXPORT_F32] = "float32", [PITH_EXPORT_F16] = "float16" };
 
@@ -28,7 +30,8 @@ static int find_format(const char *name, const char *out)
     for (int i = 0; i < COUNT(formats); i++)
         if (!strcmp(formats[i].name, name))
             return i;
-    say("export: '%s' is no format; expected --format tflite or safetensors (or OUT ending in it)", name);
+    say("export: '%s' is no format; expected --format tflite, onnx or safetensors (or OUT ending in it)",
+        name);
     return -1;
 }
 
@@ -46,7 +49,7 @@ static int run(int argc, char **argv)
     common k = { 0 };
     model_opts o = { 0 };
     const char *format = NULL, *out = NULL, *number = NULL, *name;
-    opt table[] = { TEXT("format", 'f', format, "tflite|safetensors",
+    opt table[] = { TEXT("format", 'f', format, "tflite|onnx|safetensors",
                          "file format (default: OUT's ending); safetensors has timm's names"),
                     TEXT("out", 'o', out, "OUT", "file to write"),
                     TEXT("numbers", 0, number, "float32|float16", "of a .tflite's weights (default float32)"),
@@ -86,7 +89,9 @@ static int run(int argc, char **argv)
     return EXIT_DONE;
 }
 
-const verb verb_export = {
-    "export", "writes a model for other runtimes (.tflite) or for timm (.safetensors)", "MODEL -o OUT ", 1, 1,
-    run
-};
+const verb verb_export = { "export",
+                           "writes a model for other runtimes (.tflite, .onnx) or for timm (.safetensors)",
+                           "MODEL -o OUT ",
+                           1,
+                           1,
+                           run };

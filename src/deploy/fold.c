@@ -77,13 +77,17 @@ pith_status pithp_fold_bn(pithp_fgraph *g, pithp_fstep *step, const pith_tensor 
     return PITH_OK;
 }
 
-void pithp_bn_affine(const pith_tensor *bn, const pith_real *gamma, const pith_real *beta,
-                     const pith_real *mean, const pith_real *var, int64_t c, float *factor, float *offset)
+bool pithp_bn_affine(const pithp_fgraph *g, const pithp_fstep *s, float *factor, float *offset)
 {
-    const double eps = pithp_attr_real(bn, "eps");
-    for (int64_t k = 0; k < c; k++) {
-        const double scale = (double)gamma[k] / sqrt((double)var[k] + eps);
+    const pith_real *v[4]; /* gamma, beta, mean, variance */
+    for (int i = 0; i < 4; i++)
+        if ((v[i] = g->values[s->in[i + 1]].data) == NULL)
+            return false;
+    const double eps = pithp_attr_real(s->node, "eps");
+    for (int64_t k = 0; k < pithp_count(g->values[s->in[1]].shape); k++) {
+        const double scale = (double)v[0][k] / sqrt((double)v[3][k] + eps);
         factor[k] = (float)scale;
-        offset[k] = (float)((double)beta[k] - scale * (double)mean[k]);
+        offset[k] = (float)((double)v[1][k] - scale * (double)v[2][k]);
     }
+    return true;
 }

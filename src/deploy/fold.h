@@ -11,8 +11,8 @@ pith_real *pithp_fgraph_reals(pithp_fgraph *g, int64_t n);
    norm bn does with its running statistics; *folded tells whether that was possible. */
 pith_status pithp_fold_bn(pithp_fgraph *g, pithp_fstep *step, const pith_tensor *bn, bool *folded);
 
-/* A batch norm with running statistics as factor*x + offset, channel by channel; all [c]. */
-void pithp_bn_affine(const pith_tensor *bn, const pith_real *gamma, const pith_real *beta,
-                     const pith_real *mean, const pith_real *var, int64_t c, float *factor, float *offset);
+/* The step of a batch norm with running statistics as factor*x + offset, channel by channel; both [C]. False: its operands
+   are no constants. */
+bool pithp_bn_affine(const pithp_fgraph *g, const pithp_fstep *s, float *factor, float *offset);
 
 #endif

@@ -4,6 +4,7 @@
 
    The mask is a function of the context's seed, the step, the node and the sample's place in the batch. */
 #include "ops/common.h"
+#include "ops/integer.h"
 
 typedef struct {
     double p;
@@ -82,7 +83,10 @@ static const pith_attr_field fields[] = {
     PITH_ATTR_END,
 };
 
+static const pithp_integer integer = { .kind = PITHP_INT_PASS };
+
 const pith_op pithp_op_drop_connect = {
+    .integer = &integer,
     .name = "drop_connect",
     .min_in = 1,
     .max_in = 1,

@@ -2,4 +2,4 @@
    Howard et al.: "Searching for MobileNetV3", ICCV 2019. */
 #include "ops/elementwise.h"
 
-PITHP_UNARY_OP(hard_sigmoid, PITHP_U_HARD_SIGMOID, PITH_READS_IN(0))
+PITHP_UNARY_OP(hard_sigmoid, PITHP_U_HARD_SIGMOID, PITH_READS_IN(0), NULL)

@@ -2,4 +2,4 @@
    Howard et al.: "Searching for MobileNetV3", ICCV 2019. */
 #include "ops/elementwise.h"
 
-PITHP_UNARY_OP(hard_swish, PITHP_U_HARD_SWISH, PITH_READS_IN(0))
+PITHP_UNARY_OP(hard_swish, PITHP_U_HARD_SWISH, PITH_READS_IN(0), NULL)

@@ -1,6 +1,6 @@
 /* dump_nets: networks that between them use every op the exporters know, written in every format, with inputs and our own
    outputs, for foreign runtimes to repeat. usage: dump_nets DIR [MODEL INPUTS.f32]. DIR gets for each network NAME.tflite,
-   NAME.f16.tflite, NAME.x.f32 [N,...], NAME.y.f32 [N,...] and a line in nets.txt: name, N, sizes of one sample. With a
+   NAME.f16.tflite, NAME.onnx, NAME.x.f32 [N,...], NAME.y.f32 [N,...] and a line in nets.txt: name, N, sizes of one sample. With a
    model file and samples of one's own, these are done instead. Public headers only. */
 #include <pith/pith.h>
 #include <stdio.h>
@@ -186,6 +186,8 @@ static int dump(pith_model *m, const char *name, const char *dir, const pith_rea
               pith_export_tflite(m, path, (pith_export_cfg){ 0 }) != PITH_OK;
     snprintf(path, sizeof path, "%s/%s.f16.tflite", dir, name);
     bad |= pith_export_tflite(m, path, (pith_export_cfg){ .numbers = PITH_EXPORT_F16 }) != PITH_OK;
+    snprintf(path, sizeof path, "%s/%s.onnx", dir, name);
+    bad |= pith_export_onnx(m, path, (pith_export_cfg){ 0 }) != PITH_OK;
     fprintf(list, "%s %d", name, n);
     for (int i = 1; i < pith_shape_of(in).ndim; i++)
         fprintf(list, " %lld", (long long)pith_shape_of(in).d[i]);

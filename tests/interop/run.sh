@@ -1,7 +1,7 @@
 #!/bin/sh
 # Comparisons with readers and engines that nobody here wrote, in a virtual environment of its own.
 # usage: tests/interop/run.sh BUILD-DIR [VENV]   Ends with "N passed, N failed, N skipped".
-# The safetensors package reads our files always, LiteRT runs our .tflite files; PyTorch repeats a training step where it can be imported (it is large and
+# The safetensors package reads our files always, LiteRT our .tflite files, ONNX Runtime our .onnx; PyTorch repeats a training step where it can be imported (it is large and
 # is installed only with INTEROP_TORCH=1).
 set -u
 build=${1:?usage: run.sh BUILD-DIR [VENV]}
@@ -68,6 +68,9 @@ mkdir "$work/nets"
 check "networks of all ops written in all formats" "$build/tests/interop/dump_nets" "$work/nets"
 if have tflite,flatbuffers,ai_edge_litert flatbuffers==25.12.19 tflite==2.18.0 ai-edge-litert==2.3.0; then
     check "LiteRT runs our .tflite files" "$venv/bin/python" "$here/check_tflite.py" "$work/nets"
+fi
+if have onnx,onnxruntime onnx==1.23.2 onnxruntime==1.32.0; then
+    check "ONNX Runtime runs our .onnx files" "$venv/bin/python" "$here/check_onnx.py" "$work/nets"
 fi
 
 # The integer ops, a million outputs each, in TFLite Micro: not one byte may differ. The version is the one that the contract

@@ -87,19 +87,15 @@ static void scale(pithp_tfl_emit *e, const pithp_fstep *s)
 /* A batch norm that nothing could take up: MUL and ADD by a vector each. */
 static void batch_norm(pithp_tfl_emit *e, const pithp_fstep *s)
 {
-    const pithp_fvalue *v[4];
-    for (int i = 0; i < 4; i++)
-        v[i] = &e->g->values[s->in[i + 1]];
-    int64_t c = pithp_count(v[0]->shape);
-    float *factor = PITHP_NEW_N(e->w.c, float, 2 * c), *offset = factor + c;
-    if (!factor || !v[0]->data || !v[1]->data || !v[2]->data || !v[3]->data) {
+    int64_t c = pithp_count(e->g->values[s->in[1]].shape);
+    float *factor = PITHP_NEW_N(e->w.c, float, 2 * c), *offset = factor ? factor + c : NULL;
+    if (!factor || !pithp_bn_affine(e->g, s, factor, offset)) {
         if (factor)
             pithp_tfl_refuse(e, s, "its statistics depend on the input");
         pithp_tfl_fail(&e->w, PITH_ENOMEM);
         pithp_free(e->w.c, factor);
         return;
     }
-    pithp_bn_affine(s->node, v[0]->data, v[1]->data, v[2]->data, v[3]->data, c, factor, offset);
     char *names[2] = { pithp_sprintf(e->w.c, "%s/factor", e->g->values[s->out].name),
                        pithp_sprintf(e->w.c, "%s/offset", e->g->values[s->out].name) };
     int between = pithp_tfl_between(e, s, "scaled", pithp_tfl_shape(e, s, 0)), x = pithp_tfl_in(e, s, 0);

@@ -49,9 +49,7 @@ static pithp_conv geometry(const pithp_tfl_emit *e, const pithp_fstep *s)
 /* The operands, padded where need be. Returns SAME or VALID. */
 static int conv_operands(pithp_tfl_emit *e, const pithp_fstep *s, const pithp_conv *g, int in[3])
 {
-    pithp_tfl_padding p =
-        pithp_tfl_pad_of((pithp_tfl_extent){ g->h, g->p, (g->r - 1) * g->dil_h + 1, g->stride_h, g->pt },
-                         (pithp_tfl_extent){ g->w, g->q, (g->s - 1) * g->dil_w + 1, g->stride_w, g->pl });
+    pithp_tfl_padding p = pithp_tfl_pad_of(pithp_conv_rows(g), pithp_conv_columns(g));
     in[0] = pithp_tfl_in(e, s, 0);
     if (p.around)
         in[0] = pithp_tfl_pad_around(e, s, in[0], p.amount, 0);
@@ -97,65 +95,42 @@ void pithp_tfl_dense(pithp_tfl_emit *e, const pithp_fstep *s)
 }
 
 /* ---- Pools ---- */
-typedef struct {
-    int64_t r, s, stride_h, stride_w;
-    pithp_tfl_padding padding;
-} pool;
-
-static int64_t lead(const pith_tensor *t, const char *explicit_pad, int64_t in, int64_t out, int64_t window,
-                    int64_t stride)
+static pithp_tfl_padding pool_of(const pithp_tfl_emit *e, const pithp_fstep *s, pithp_extent d[2])
 {
-    switch (pithp_attr_int(t, "pad_mode")) {
-    case PITH_SAME: return PITHP_MAX((out - 1) * stride + window - in, 0) / 2;
-    case PITH_EXPLICIT: return pithp_attr_int(t, explicit_pad);
-    default: return 0;
-    }
+    pithp_pool_extents(s->node, pithp_tfl_shape(e, s, 0), e->g->values[s->out].shape, d);
+    return pithp_tfl_pad_of(d[0], d[1]);
 }
 
-static pool pool_of(const pithp_tfl_emit *e, const pithp_fstep *s)
-{
-    const pith_tensor *t = s->node;
-    pith_shape x = pithp_tfl_shape(e, s, 0), y = e->g->values[s->out].shape;
-    int64_t kernel = pithp_attr_int(t, "kernel"), kernel_w = pithp_attr_int(t, "kernel_w"),
-            stride = pithp_attr_int(t, "stride"), stride_w = pithp_attr_int(t, "stride_w");
-    pool p = { .r = kernel, .s = kernel_w ? kernel_w : kernel };
-    p.stride_h = stride ? stride : p.r;
-    p.stride_w = stride_w ? stride_w : stride ? stride : p.s;
-    p.padding = pithp_tfl_pad_of((pithp_tfl_extent){ x.d[1], y.d[1], p.r, p.stride_h,
-                                                     lead(t, "pad_top", x.d[1], y.d[1], p.r, p.stride_h) },
-                                 (pithp_tfl_extent){ x.d[2], y.d[2], p.s, p.stride_w,
-                                                     lead(t, "pad_left", x.d[2], y.d[2], p.s, p.stride_w) });
-    return p;
-}
-
-static void put_pool(pithp_tfl_emit *e, const pithp_fstep *s, int builtin, const pool *p, int x)
+static void put_pool(pithp_tfl_emit *e, const pithp_fstep *s, int builtin, int padding,
+                     const pithp_extent d[2], int x)
 {
     pithp_tfl_option o[PITHP_TFL_MOST_OPTIONS];
-    pithp_tfl_window v = { .padding = p->padding.padding,
-                           .stride = { p->stride_h, p->stride_w },
-                           .kernel = { p->r, p->s } };
+    pithp_tfl_window v = { .padding = padding,
+                           .stride = { d[0].stride, d[1].stride },
+                           .kernel = { d[0].window, d[1].window } };
     pithp_tfl_put(e, builtin, 1, &x, 1, pithp_tfl_out(e, s), TFL_OPT_POOL_2D, o,
                   pithp_tfl_pool_options(&v, o));
 }
 
 void pithp_tfl_maxpool(pithp_tfl_emit *e, const pithp_fstep *s)
 {
-    pool p = pool_of(e, s);
+    pithp_extent d[2];
+    pithp_tfl_padding p = pool_of(e, s, d);
     int x = pithp_tfl_in(e, s, 0);
-    if (p.padding.around)
-        x = pithp_tfl_pad_around(e, s, x, p.padding.amount, -FLT_MAX);
-    put_pool(e, s, TFL_MAX_POOL_2D, &p, x);
+    if (p.around)
+        x = pithp_tfl_pad_around(e, s, x, p.amount, -FLT_MAX);
+    put_pool(e, s, TFL_MAX_POOL_2D, p.padding, d, x);
 }
 
 void pithp_tfl_avgpool(pithp_tfl_emit *e, const pithp_fstep *s)
 {
-    pool p = pool_of(e, s);
-    if (p.padding.around) {
+    pithp_extent d[2];
+    pithp_tfl_padding p = pool_of(e, s, d);
+    if (p.around)
         pithp_tfl_refuse(
             e, s,
             "its explicit padding is neither SAME nor VALID, and cells outside the image would count "
             "in the average; use PITH_SAME or PITH_VALID");
-        return;
-    }
-    put_pool(e, s, TFL_AVERAGE_POOL_2D, &p, pithp_tfl_in(e, s, 0));
+    else
+        put_pool(e, s, TFL_AVERAGE_POOL_2D, p.padding, d, pithp_tfl_in(e, s, 0));
 }

@@ -24,14 +24,14 @@ static pithp_tfl_padding window(const pithp_tfl_qemit *e, const pithp_qnode *n, 
                                 pithp_tfl_window *v)
 {
     pith_shape x = pithp_q_in(e->g, n, 0)->shape, y = pithp_q_out(e->g, n)->shape;
-    pithp_tfl_extent d[2];
+    pithp_extent d[2];
     *v = (pithp_tfl_window){ .act = act_of(n->attr.act) };
     for (int i = 0; i < 2; i++) {
         v->kernel[i] = kernel[i];
         v->stride[i] = or_one(n->attr.stride[i]);
         v->dilation[i] = or_one(n->attr.dilation[i]);
-        d[i] = (pithp_tfl_extent){ x.d[i + 1], y.d[i + 1], (kernel[i] - 1) * v->dilation[i] + 1, v->stride[i],
-                                   n->attr.pad[2 * i] };
+        d[i] = (pithp_extent){ x.d[i + 1], y.d[i + 1], (kernel[i] - 1) * v->dilation[i] + 1, v->stride[i],
+                               n->attr.pad[2 * i] };
     }
     pithp_tfl_padding p = pithp_tfl_pad_of(d[0], d[1]);
     v->padding = p.padding;

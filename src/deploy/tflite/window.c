@@ -2,26 +2,19 @@
 #include "deploy/tflite/window.h"
 
 /* SAME in one dimension: ceil(in / stride) outputs, the smaller half of the zeroes before. */
-static bool is_same(pithp_tfl_extent x)
+static bool is_same(pithp_extent x)
 {
     int64_t out = (x.in + x.stride - 1) / x.stride,
             pad = PITHP_MAX((out - 1) * x.stride + x.window - x.in, 0);
     return x.out == out && x.lead == pad / 2;
 }
 
-static bool is_valid(pithp_tfl_extent x)
+static bool is_valid(pithp_extent x)
 {
     return x.lead == 0 && x.in >= x.window && x.out == (x.in - x.window) / x.stride + 1;
 }
 
-/* Rows before and after, so that VALID gives the same windows; rows behind the last window are left out. */
-static void amounts(pithp_tfl_extent x, int64_t *before, int64_t *after)
-{
-    *before = x.lead;
-    *after = PITHP_MAX((x.out - 1) * x.stride + x.window - x.in - x.lead, 0);
-}
-
-pithp_tfl_padding pithp_tfl_pad_of(pithp_tfl_extent rows, pithp_tfl_extent columns)
+pithp_tfl_padding pithp_tfl_pad_of(pithp_extent rows, pithp_extent columns)
 {
     pithp_tfl_padding p = { .padding = TFL_VALID };
     if (is_valid(rows) && is_valid(columns))
@@ -30,8 +23,8 @@ pithp_tfl_padding pithp_tfl_pad_of(pithp_tfl_extent rows, pithp_tfl_extent colum
         p.padding = TFL_SAME;
         return p;
     }
-    amounts(rows, &p.amount[0], &p.amount[1]);
-    amounts(columns, &p.amount[2], &p.amount[3]);
+    pithp_extent_amounts(rows, &p.amount[0], &p.amount[1]);
+    pithp_extent_amounts(columns, &p.amount[2], &p.amount[3]);
     p.around = p.amount[0] || p.amount[1] || p.amount[2] || p.amount[3];
     return p;
 }

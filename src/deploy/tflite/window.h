@@ -4,6 +4,7 @@
 #define PITHP_TFLITE_WINDOW_H
 
 #include "deploy/tflite/writer.h"
+#include "deploy/windows.h"
 
 /* How windows over [N,H,W,C] are padded: TensorFlow's SAME or VALID, or rows of zeroes put around first and VALID. */
 typedef struct {
@@ -12,11 +13,7 @@ typedef struct {
     int64_t amount[4]; /* top, bottom, left, right */
 } pithp_tfl_padding;
 
-typedef struct {
-    int64_t in, out, window, stride, lead; /* of one dimension; window: with dilation */
-} pithp_tfl_extent;
-
-pithp_tfl_padding pithp_tfl_pad_of(pithp_tfl_extent rows, pithp_tfl_extent columns);
+pithp_tfl_padding pithp_tfl_pad_of(pithp_extent rows, pithp_extent columns);
 
 typedef struct {
     int padding, act;                          /* TFL_SAME, ..., TFL_ACT_* */
