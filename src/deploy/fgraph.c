@@ -180,7 +180,8 @@ static pith_status absorb(walk *w, const pith_tensor *t)
 
 static bool is_identity(const pith_op *op)
 {
-    return op == &pithp_op_dropout || op == &pithp_op_stop_gradient; /* in inference */
+    return op == &pithp_op_dropout || op == &pithp_op_drop_connect ||
+           op == &pithp_op_stop_gradient; /* in inference */
 }
 
 static pith_act act_of(const pith_op *op)

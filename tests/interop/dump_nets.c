@@ -80,6 +80,15 @@ static pith_tensor *elementwise(pith_model *m, pith_tensor *x, void *user)
     return pith_concat(parts, 8, 3);
 }
 
+static pith_tensor *curves(pith_model *m, pith_tensor *x, void *user)
+{
+    (void)m, (void)user;
+    x = pith_scale(x, 4, 0);
+    pith_tensor *parts[] = { pith_tanh(x), pith_hard_swish(x), pith_hard_sigmoid(x), pith_leaky_relu(x, 0.2),
+                             pith_pow(pith_abs(x), 1.5) };
+    return pith_concat(parts, 5, 3);
+}
+
 static pith_tensor *shapes(pith_model *m, pith_tensor *x, void *user)
 {
     (void)user;
@@ -131,9 +140,11 @@ static const struct {
     const char *name;
     pith_net_fn net;
     int rows, columns, channels;
-} nets[] = { { "windows", windows, 37, 30, 3 },       { "pools", pools, 23, 18, 3 },
-             { "elementwise", elementwise, 5, 4, 3 }, { "shapes", shapes, 4, 5, 3 },
-             { "excite", excite, 24, 24, 3 },         { "norms", norms, 6, 5, 3 } };
+} nets[] = {
+    { "windows", windows, 37, 30, 3 }, { "pools", pools, 23, 18, 3 }, { "elementwise", elementwise, 5, 4, 3 },
+    { "curves", curves, 5, 4, 3 },     { "shapes", shapes, 4, 5, 3 }, { "excite", excite, 24, 24, 3 },
+    { "norms", norms, 6, 5, 3 }
+};
 
 /* ---- Writing ---- */
 static int put(const char *dir, const char *name, const char *end, const void *p, size_t bytes)

@@ -48,6 +48,7 @@ void pithp_onnx_real(pithp_onnx_emit *e, const char *name, float v);
 /* A node: begin, attributes, end. */
 void pithp_onnx_node(pithp_onnx_emit *e, const char *type, const char *const *in, int n, const char *out);
 void pithp_onnx_attr_int(pithp_onnx_emit *e, const char *name, int64_t v);
+void pithp_onnx_attr_real(pithp_onnx_emit *e, const char *name, double v);
 void pithp_onnx_attr_ints(pithp_onnx_emit *e, const char *name, const int64_t *v, int n);
 void pithp_onnx_end(pithp_onnx_emit *e);
 

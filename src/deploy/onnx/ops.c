@@ -90,6 +90,52 @@ static void silu(pithp_onnx_emit *e, const pithp_fstep *s)
     e->nchw[s->out] = is_nchw(e, s, 0);
 }
 
+static void tangent(pithp_onnx_emit *e, const pithp_fstep *s) { unary(e, s, "Tanh"); }
+
+static void leaky_relu(pithp_onnx_emit *e, const pithp_fstep *s)
+{
+    pithp_onnx_name x;
+    const char *in = as_is(e, s, 0, x);
+    pithp_onnx_node(e, "LeakyRelu", &in, 1, result(e, s));
+    pithp_onnx_attr_real(e, "alpha", pithp_attr_real(s->node, "slope"));
+    pithp_onnx_end(e);
+    e->nchw[s->out] = is_nchw(e, s, 0);
+}
+
+static void power(pithp_onnx_emit *e, const pithp_fstep *s)
+{
+    pithp_onnx_name x, p;
+    const char *in[2] = { as_is(e, s, 0, x), pithp_onnx_part(e, s, "exponent", p) };
+    pithp_onnx_real(e, p, (float)pithp_attr_real(s->node, "exponent"));
+    simple(e, "Pow", in, 2, result(e, s));
+    e->nchw[s->out] = is_nchw(e, s, 0);
+}
+
+/* min(max(x/6 + 1/2, 0), 1) */
+static void sixths(pithp_onnx_emit *e, const pithp_fstep *s, const char *x, const char *out)
+{
+    pithp_onnx_node(e, "HardSigmoid", &x, 1, out);
+    pithp_onnx_attr_real(e, "alpha", 1.0 / 6);
+    pithp_onnx_attr_real(e, "beta", 0.5);
+    pithp_onnx_end(e);
+    e->nchw[s->out] = is_nchw(e, s, 0);
+}
+
+static void hard_sigmoid(pithp_onnx_emit *e, const pithp_fstep *s)
+{
+    pithp_onnx_name x;
+    sixths(e, s, as_is(e, s, 0, x), result(e, s));
+}
+
+/* HardSwish is an operator from set 14 on. */
+static void hard_swish(pithp_onnx_emit *e, const pithp_fstep *s)
+{
+    pithp_onnx_name x, y;
+    const char *in[2] = { as_is(e, s, 0, x), pithp_onnx_part(e, s, "hard_sigmoid", y) };
+    sixths(e, s, x, y);
+    simple(e, "Mul", in, 2, result(e, s));
+}
+
 static void clip_to(pithp_onnx_emit *e, const pithp_fstep *s, double from, double to)
 {
     pithp_onnx_name x, lo, hi;
@@ -273,6 +319,11 @@ const pithp_onnx_row pithp_onnx_rows[] = {
     { &pithp_op_exp, exponential },
     { &pithp_op_global_avgpool, global_avgpool },
     { &pithp_op_log, logarithm },
+    { &pithp_op_pow, power },
+    { &pithp_op_leaky_relu, leaky_relu },
+    { &pithp_op_hard_sigmoid, hard_sigmoid },
+    { &pithp_op_hard_swish, hard_swish },
+    { &pithp_op_tanh, tangent },
     { &pithp_op_log_softmax, log_softmax },
     { &pithp_op_matmul, matmul },
     { &pithp_op_max, greatest },

@@ -166,6 +166,15 @@ void pithp_onnx_attr_int(pithp_onnx_emit *e, const char *name, int64_t v)
     pithp_pb_end(&e->pb);
 }
 
+void pithp_onnx_attr_real(pithp_onnx_emit *e, const char *name, double v)
+{
+    pithp_pb_begin(&e->pb, ONNX_NODE_ATTRIBUTE);
+    pithp_pb_text(&e->pb, ONNX_ATTR_NAME, name);
+    pithp_pb_f32(&e->pb, ONNX_ATTR_F, (float)v);
+    pithp_pb_int(&e->pb, ONNX_ATTR_TYPE, ONNX_ATTR_IS_FLOAT);
+    pithp_pb_end(&e->pb);
+}
+
 void pithp_onnx_attr_ints(pithp_onnx_emit *e, const char *name, const int64_t *v, int n)
 {
     pithp_pb_begin(&e->pb, ONNX_NODE_ATTRIBUTE);

@@ -24,6 +24,11 @@ static void square_root(pithp_tfl_emit *e, const pithp_fstep *s) { unary(e, s, T
 static void exponential(pithp_tfl_emit *e, const pithp_fstep *s) { unary(e, s, TFL_EXP, TFL_OPT_EXP); }
 static void logarithm(pithp_tfl_emit *e, const pithp_fstep *s) { unary(e, s, TFL_LOG, TFL_OPT_NONE); }
 static void magnitude(pithp_tfl_emit *e, const pithp_fstep *s) { unary(e, s, TFL_ABS, TFL_OPT_ABS); }
+static void tangent(pithp_tfl_emit *e, const pithp_fstep *s) { unary(e, s, TFL_TANH, TFL_OPT_NONE); }
+static void hard_swish(pithp_tfl_emit *e, const pithp_fstep *s)
+{
+    unary(e, s, TFL_HARD_SWISH, TFL_OPT_HARD_SWISH);
+}
 static void log_softmax(pithp_tfl_emit *e, const pithp_fstep *s)
 {
     unary(e, s, TFL_LOG_SOFTMAX, TFL_OPT_LOG_SOFTMAX);
@@ -34,6 +39,34 @@ static void softmax(pithp_tfl_emit *e, const pithp_fstep *s)
     const pithp_tfl_option o[] = { { .field = 0, .kind = PITHP_TFL_FLOAT, .f = 1 } }; /* beta */
     int x = pithp_tfl_in(e, s, 0);
     pithp_tfl_put(e, TFL_SOFTMAX, 1, &x, 1, pithp_tfl_out(e, s), TFL_OPT_SOFTMAX, o, PITHP_LEN(o));
+}
+
+static void leaky_relu(pithp_tfl_emit *e, const pithp_fstep *s)
+{
+    const pithp_tfl_option o[] = {
+        { .field = 0, .kind = PITHP_TFL_FLOAT, .f = (float)pithp_attr_real(s->node, "slope") }
+    };
+    int x = pithp_tfl_in(e, s, 0);
+    pithp_tfl_put(e, TFL_LEAKY_RELU, 1, &x, 1, pithp_tfl_out(e, s), TFL_OPT_LEAKY_RELU, o, PITHP_LEN(o));
+}
+
+static void power(pithp_tfl_emit *e, const pithp_fstep *s)
+{
+    int in[2] = { pithp_tfl_in(e, s, 0),
+                  pithp_tfl_real(e, s, "exponent", (float)pithp_attr_real(s->node, "exponent")) };
+    pithp_tfl_put(e, TFL_POW, 1, in, 2, pithp_tfl_out(e, s), TFL_OPT_POW, NULL, 0);
+}
+
+/* min(max(x + 3, 0), 6) times a sixth */
+static void hard_sigmoid(pithp_tfl_emit *e, const pithp_fstep *s)
+{
+    const pithp_tfl_option o[] = { { .field = 0, .kind = PITHP_TFL_BYTE, .i = TFL_ACT_RELU6 } };
+    int in[2] = { pithp_tfl_in(e, s, 0), pithp_tfl_real(e, s, "three", 3) };
+    int between = pithp_tfl_between(e, s, "to_six", pithp_tfl_shape(e, s, 0));
+    pithp_tfl_put(e, TFL_ADD, 1, in, 2, between, TFL_OPT_ADD, o, PITHP_LEN(o));
+    in[0] = between;
+    in[1] = pithp_tfl_real(e, s, "sixth", 1.0f / 6);
+    pithp_tfl_put(e, TFL_MUL, 1, in, 2, pithp_tfl_out(e, s), TFL_OPT_MUL, NULL, 0);
 }
 
 static void binary(pithp_tfl_emit *e, const pithp_fstep *s, int builtin, int options)
@@ -218,6 +251,11 @@ const pithp_tfl_row pithp_tfl_rows[] = { { &pithp_op_abs, magnitude },
                                          { &pithp_op_exp, exponential },
                                          { &pithp_op_global_avgpool, global_avgpool },
                                          { &pithp_op_log, logarithm },
+                                         { &pithp_op_pow, power },
+                                         { &pithp_op_leaky_relu, leaky_relu },
+                                         { &pithp_op_hard_sigmoid, hard_sigmoid },
+                                         { &pithp_op_hard_swish, hard_swish },
+                                         { &pithp_op_tanh, tangent },
                                          { &pithp_op_log_softmax, log_softmax },
                                          { &pithp_op_matmul, matmul },
                                          { &pithp_op_max, greatest },
