@@ -131,6 +131,17 @@ START_TEST(float16)
 }
 END_TEST
 
+START_TEST(not_quantized)
+{
+    const char *path = in_dir("notyet.tflite");
+    pith_model *m = model_of(conv_bn, NULL);
+    ck_assert_int_eq(pith_export_tflite(m, path, (pith_export_cfg){ .numbers = PITH_EXPORT_INT8 }),
+                     PITH_EINVAL);
+    expect_error(PITH_EINVAL, "is not quantized");
+    ck_assert_int_ne(access(path, F_OK), 0);
+}
+END_TEST
+
 /* The model is as it was, and the same model gives the same bytes. */
 START_TEST(changes_nothing)
 {
@@ -261,6 +272,7 @@ int main(void)
     tcase_add_test(t, activations);
     tcase_add_test(t, explicit_padding);
     tcase_add_test(t, float16);
+    tcase_add_test(t, not_quantized);
     tcase_add_test(t, changes_nothing);
     tcase_add_test(t, class_names);
     tcase_add_test(t, refusals);

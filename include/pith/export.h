@@ -9,9 +9,11 @@ extern "C" {
 #endif
 
 /* How numbers are stored.
-   PITH_EXPORT_F32  weights and activations float32
-   PITH_EXPORT_F16  weights float16 (half the size), activations float32 */
-typedef enum { PITH_EXPORT_F32 = 0, PITH_EXPORT_F16 } pith_export_numbers;
+   PITH_EXPORT_AUTO  int8 where the model is quantized, float32 otherwise
+   PITH_EXPORT_F32   weights and activations float32
+   PITH_EXPORT_F16   weights float16 (half the size), activations float32
+   PITH_EXPORT_INT8  the integers that pith_evaluate runs; input and output int8 too */
+typedef enum { PITH_EXPORT_AUTO = 0, PITH_EXPORT_F32, PITH_EXPORT_F16, PITH_EXPORT_INT8 } pith_export_numbers;
 
 typedef struct {
     pith_export_numbers numbers;
@@ -19,12 +21,13 @@ typedef struct {
 
 /* Writes a model as .tflite (TensorFlow Lite, LiteRT, TensorFlow Lite Micro). Batch norms are folded into the layers before
    them, dropout disappears, what does not depend on the input is computed once; SAME padding stays SAME, explicit padding
-   becomes an op PAD only where SAME and VALID do not say the same. The input is float32 [1,H,W,C], the output float32, as
-   the model has them. The model's name, its input normalisation and its class names (meta "classes": a JSON list) go along
+   becomes an op PAD only where SAME and VALID do not say the same. The input is [1,H,W,C], the output as the model
+   has it, both float32, or int8 with a scale and zero point of a quantized model: then the reference kernels of TensorFlow
+   Lite Micro give the bytes that ours give. The model's name, its input normalisation and its class names (meta "classes": a JSON list) go along
    as TensorFlow Lite's metadata: class names as labels.txt in a zip archive behind the model.
    m          is not changed
    path       the file; it is complete or not there
-   errors     PITH_EINVAL: an op (named, with its layer) that the format cannot express, or a model without input;
+   errors     PITH_EINVAL: int8 of a model that is not quantized, an op (named, with its layer) that the format cannot express, or a model without input;
               PITH_EFORMAT: a list of classes that is none; PITH_EIO, PITH_ENOTFOUND: the path. Nothing is written then.
    source     tensorflow/compiler/mlir/lite/schema/schema.fbs, version 3. Since 0.1. */
 PITH_API pith_status pith_export_tflite(pith_model *m, const char *path, pith_export_cfg cfg);
@@ -33,7 +36,7 @@ PITH_API pith_status pith_export_tflite(pith_model *m, const char *path, pith_ex
    [N,C,H,W], as ONNX's operators want it, and a result of four dimensions comes out so; all others are as the model has
    them. Folding, dropout and constants as pith_export_tflite has them. The meta strings "classes" and "input" go along as
    metadata.
-   cfg        numbers must be PITH_EXPORT_F32
+   cfg        numbers must be PITH_EXPORT_AUTO or PITH_EXPORT_F32; a quantized model is refused
    errors     as pith_export_tflite. Nothing is written then.
    source     onnx/onnx.proto, onnx/docs/Operators.md. Since 0.1. */
 PITH_API pith_status pith_export_onnx(pith_model *m, const char *path, pith_export_cfg cfg);

@@ -18,7 +18,10 @@ static const struct {
                 { "onnx", pith_export_onnx, false },
                 { "safetensors", as_safetensors, false } };
 
-static const char *const numbers[] = { [PITH_EXPORT_F32] = "float32", [PITH_EXPORT_F16] = "float16" };
+static const char *const numbers[] = { [PITH_EXPORT_AUTO] = "auto",
+                                       [PITH_EXPORT_F32] = "float32",
+                                       [PITH_EXPORT_F16] = "float16",
+                                       [PITH_EXPORT_INT8] = "int8" };
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
@@ -40,7 +43,7 @@ static int find_numbers(const char *name)
     for (int i = 0; i < COUNT(numbers); i++)
         if (!name || !strcmp(numbers[i], name))
             return i;
-    say("export: '%s' are no numbers; expected --numbers float32 or float16", name);
+    say("export: '%s' are no numbers; expected --numbers float32, float16 or int8", name);
     return -1;
 }
 
@@ -52,7 +55,8 @@ static int run(int argc, char **argv)
     opt table[] = { TEXT("format", 'f', format, "tflite|onnx|safetensors",
                          "file format (default: OUT's ending); safetensors has timm's names"),
                     TEXT("out", 'o', out, "OUT", "file to write"),
-                    TEXT("numbers", 0, number, "float32|float16", "of a .tflite's weights (default float32)"),
+                    TEXT("numbers", 0, number, "float32|float16|int8",
+                         "of a .tflite (default: int8 of a quantized model, else float32)"),
                     INT("image-size", 0, o.image_size, "P", 4, 4096, "of a network by name"),
                     INT("classes", 0, o.classes, "K", 2, 100000, "of a network by name (default 2)"),
                     INT("channels", 0, o.channels, "C", 1, 64, "of a network by name"),

@@ -104,7 +104,7 @@ pith_status pith_export_onnx(pith_model *m, const char *path, pith_export_cfg cf
 {
     pithp_fgraph g;
     pithp_onnx_emit e = { .g = &g };
-    if (cfg.numbers != PITH_EXPORT_F32)
+    if (cfg.numbers != PITH_EXPORT_AUTO && cfg.numbers != PITH_EXPORT_F32)
         return pithp_error(m->ctx, PITH_EINVAL, "an ONNX file is written with float32 numbers only, not %d",
                            (int)cfg.numbers);
     pith_status s = pithp_fgraph_make(&g, m);

@@ -1,7 +1,6 @@
-/* deploy/tflite/float_emit.c: tensors and ops of the float graph, one after the other, and the entry of the exporter. */
+/* deploy/tflite/float_emit.c: tensors and ops of the float graph, one after the other. */
 #include "deploy/tflite/float_emit.h"
 #include "deploy/tflite/metadata.h"
-#include <pith/export.h>
 #include <string.h>
 
 _Static_assert(sizeof(pith_real) == sizeof(float), "exporters are built with float32 models only");
@@ -141,12 +140,10 @@ static pith_status emit_all(pithp_tfl_emit *e, const char *path)
     return s;
 }
 
-pith_status pith_export_tflite(pith_model *m, const char *path, pith_export_cfg cfg)
+pith_status pithp_tfl_export_float(pith_model *m, bool half, const char *path)
 {
     pithp_fgraph g;
-    pithp_tfl_emit e = { .g = &g, .half = cfg.numbers == PITH_EXPORT_F16 };
-    if (cfg.numbers != PITH_EXPORT_F32 && cfg.numbers != PITH_EXPORT_F16)
-        return pithp_error(m->ctx, PITH_EINVAL, "numbers %d are none of PITH_EXPORT_*", (int)cfg.numbers);
+    pithp_tfl_emit e = { .g = &g, .half = half };
     pith_status s = pithp_fgraph_make(&g, m);
     if (s)
         return s;

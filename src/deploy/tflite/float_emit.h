@@ -21,6 +21,9 @@ typedef struct {
 extern const pithp_tfl_row pithp_tfl_rows[];
 extern const size_t pithp_tfl_rows_n;
 
+/* Writes a model with float32 activations; half: its constants as float16. */
+pith_status pithp_tfl_export_float(pith_model *m, bool half, const char *path);
+
 void pithp_tfl_refuse(pithp_tfl_emit *e, const pithp_fstep *s, const char *why);
 
 /* Tensors: of a value (a constant is written when first asked for, as float16 with a DEQUANTIZE where that is wanted); of
