@@ -75,6 +75,9 @@ def run(graph, weights, x, train):
                 y = torch.sigmoid(i[0])
             elif op == "add":
                 y = i[0] + i[1]
+            elif op == "mean":
+                axes = [d for d in range(i[0].dim()) if a["axes"] == 0 or a["axes"] >> d & 1]
+                y = i[0].mean(axes, keepdim=a["keep"])
             elif op == "mul":
                 y = i[0] * i[1]
             elif op == "global_avgpool":

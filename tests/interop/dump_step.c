@@ -1,10 +1,12 @@
 /* dump_step: one training step of a network by name, written out for another engine to repeat.
-   usage: dump_step NAME IMAGE-SIZE BATCH DIR. DIR gets model.pith, x.f32 [N,S,S,3], labels.i32 [N], logits.f32 [N,2]
-   (batch statistics), loss.f32 [1], eval.f32 [N,2] (running statistics of before the step), and a file of gradients,
-   NAME.grad.f32, for each parameter. Public headers only. */
+   usage: dump_step NAME IMAGE-SIZE BATCH DIR [TIMM-FILE tf|torch CLASSES]. DIR gets model.pith, x.f32 [N,S,S,3], labels.i32
+   [N], logits.f32 [N,K] (batch statistics), loss.f32 [1], eval.f32 [N,K] (running statistics of before the step), and a
+   file of gradients, NAME.grad.f32, for each parameter; no dropout. With TIMM-FILE the weights are read from it, and DIR also
+   gets weights.safetensors and grads.safetensors, with timm's names. Public headers only. */
 #include <pith/pith.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int put(const char *dir, const char *name, const void *p, size_t bytes)
 {
@@ -27,10 +29,23 @@ static void fill(pith_real *x, int64_t count, int32_t *labels, int n)
         labels[i] = (int32_t)((s = s * 1664525u + 1013904223u) >> 31);
 }
 
-static int dump(pith_model *m, int n, const char *dir)
+/* The gradients in the place of the weights, as a file with timm's names. */
+static pith_status save_grads(pith_model *m, const char *path)
+{
+    for (int i = 0; pith_model_param(m, i) != NULL; i++) {
+        pith_tensor *p = pith_model_param(m, i);
+        memcpy(pith_values(p), pith_grad(p), (size_t)pith_size(p) * sizeof(pith_real));
+    }
+    return pith_model_export_safetensors(m, path);
+}
+
+static int dump(pith_model *m, int n, const char *dir, bool timm)
 {
     char path[1024];
     int bad = 0;
+    snprintf(path, sizeof path, "%s/weights.safetensors", dir);
+    if (timm && pith_model_export_safetensors(m, path) != PITH_OK)
+        return 1;
     pith_tensor *logits = pith_keep(pith_model_output(m));
     pith_tensor *label = pith_model_add_input(m, "label", PITH_I32, PITH_SCALAR);
     pith_tensor *loss = pith_cross_entropy(logits, label, (pith_cross_entropy_cfg){ .smoothing = 0.1 });
@@ -63,20 +78,28 @@ static int dump(pith_model *m, int n, const char *dir)
         snprintf(path, sizeof path, "%s.grad.f32", pith_name(p));
         bad |= put(dir, path, pith_grad(p), (size_t)pith_size(p) * sizeof *x);
     }
-    return bad;
+    snprintf(path, sizeof path, "%s/grads.safetensors", dir);
+    return bad || (timm && save_grads(m, path) != PITH_OK);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 5) {
-        fprintf(stderr, "usage: %s NAME IMAGE-SIZE BATCH DIR\n", argv[0]);
+    bool timm = argc == 8;
+    if (argc != 5 && !timm) {
+        fprintf(stderr, "usage: %s NAME IMAGE-SIZE BATCH DIR [TIMM-FILE tf|torch CLASSES]\n", argv[0]);
         return 2;
     }
+    pith_family_cfg cfg = { .image_size = atoi(argv[2]), .channels = 3, .dropout = PITH_ZERO };
+    if (timm) {
+        cfg.style = strcmp(argv[6], "torch") == 0 ? PITH_STYLE_TORCH : PITH_STYLE_TF;
+        cfg.classes = atoi(argv[7]);
+    }
     pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 7 });
-    pith_model *m =
-        c ? pith_model_family(c, argv[1], (pith_family_cfg){ .image_size = atoi(argv[2]), .channels = 3 })
-          : NULL;
-    int bad = m == NULL || dump(m, atoi(argv[3]), argv[4]);
+    pith_model *m = c ? pith_model_family(c, argv[1], cfg) : NULL;
+    int bad = m == NULL;
+    if (!bad && timm)
+        bad = pith_model_import_safetensors(m, argv[5], (pith_import_cfg){ 0 }) != PITH_OK;
+    bad = bad || dump(m, atoi(argv[3]), argv[4], timm);
     if (bad)
         fprintf(stderr, "%s: %s\n", argv[4],
                 c && pith_ctx_status(c) ? pith_error_text(c) : "cannot be written");

@@ -17,7 +17,7 @@ if [ ! -x "$venv/bin/python" ] && ! python3 -m venv "$venv" >"$work/log" 2>&1; t
     exit 0
 fi
 packages="numpy safetensors"
-[ "${INTEROP_TORCH:-0}" = 1 ] && packages="$packages torch"
+[ "${INTEROP_TORCH:-0}" = 1 ] && packages="$packages torch torchvision timm"
 # shellcheck disable=SC2086 # packages are words
 if ! "$venv/bin/python" -c "import numpy, safetensors" 2>/dev/null || [ "${INTEROP_TORCH:-0}" = 1 ]; then
     if ! "$venv/bin/pip" install -q $packages >"$work/log" 2>&1; then
@@ -49,7 +49,8 @@ have() { # MODULES (comma-separated, to import) PACKAGES...
 
 torch=no
 "$venv/bin/python" -c "import torch" 2>/dev/null && torch=yes
-for net in "efnet-nano 96 8" "efnet-nano 61 5" "lenet 28 8"; do
+for net in "efnet-nano 96 8" "efnet-nano 61 5" "lenet 28 8" "efnet-b0 64 8" "efnet-lite0 64 8" "efnet-micro 96 8" \
+    "mobilenet-v1 64 8" "mobilenet-v2 64 8" "resnet8 32 16"; do
     # shellcheck disable=SC2086 # name, image size, batch
     set -- $net
     dir=$work/$1-$2
@@ -62,6 +63,26 @@ for net in "efnet-nano 96 8" "efnet-nano 61 5" "lenet 28 8"; do
         skipped=$((skipped + 1)); echo "skipped  $1 at $2: PyTorch is not installed (INTEROP_TORCH=1 installs it)"
     fi
 done
+
+# timm's networks: weights both ways, logits of 100 images, the gradients of a step.
+timm_pairs="efnet-b0/efficientnet_b0/torch efnet-b0/tf_efficientnet_b0/tf efnet-lite0/efficientnet_lite0/torch
+    efnet-lite0/tf_efficientnet_lite0/tf mobilenet-v1/mobilenetv1_100/torch mobilenet-v2/mobilenetv2_100/torch"
+if [ $torch = yes ] && "$venv/bin/python" -c "import timm" 2>/dev/null; then
+    for pair in $timm_pairs; do
+        ours=${pair%%/*} style=${pair##*/} theirs=${pair#*/}
+        theirs=${theirs%/*}
+        file=$work/$theirs.safetensors
+        check "$theirs: timm makes it" "$venv/bin/python" "$here/check_timm.py" make "$theirs" 1000 "$file"
+        for n in 100 16; do
+            dir=$work/$theirs-$n
+            mkdir "$dir"
+            check "$theirs: $ours reads it, $n images" "$build/tests/interop/dump_step" "$ours" 96 $n "$dir" "$file" "$style" 1000
+            check "$theirs: timm agrees with $ours on $n images" "$venv/bin/python" "$here/check_timm.py" check "$theirs" 1000 "$dir"
+        done
+    done
+else
+    skipped=$((skipped + 1)); echo "skipped  pretrained weights: PyTorch and timm are not installed (INTEROP_TORCH=1 installs them)"
+fi
 
 # Every op and every family as .tflite, in LiteRT. The versions are those the checks were written with.
 mkdir "$work/nets"
