@@ -96,6 +96,22 @@ PITH_API pith_status pith_plan_backward(pith_plan *p);
 /* Bytes of the plan's one arena. Since 0.1. */
 PITH_API size_t pith_plan_bytes(const pith_plan *p);
 
+/* Where the time of a plan's runs goes. A step is what the plan runs at once: an op, or several fused. */
+typedef struct {
+    const char *name, *op; /* of the node it stands for ("" if it has none); of what computes it */
+    pith_shape out;
+    double forward_ms, backward_ms; /* the fastest run since profiling began; 0: none yet */
+    int64_t macs, macs_backward;    /* multiply-adds */
+    int64_t bytes_forward,
+        bytes_backward; /* that have to move at least, if nothing stays in cache between steps */
+} pith_step_facts;
+
+/* Takes (on) the time of every step in later runs, or no longer does. errors: PITH_ENOMEM. Since 0.1. */
+PITH_API pith_status pith_plan_profile(pith_plan *p, bool on);
+
+/* Facts of step i in order of running; false: there are no more. Strings are the graph's. Since 0.1. */
+PITH_API bool pith_plan_step(const pith_plan *p, int i, pith_step_facts *f);
+
 /* Runs forward again, looking at every value: the name of the first node whose result (or parameter) is not finite,
    NULL if all are. For reports after a NaN loss. ownership: the graph's. Since 0.1. */
 PITH_API const char *pith_plan_find_nonfinite(pith_plan *p);

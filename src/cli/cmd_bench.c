@@ -1,5 +1,5 @@
 /* pith bench: how fast a network trains or infers here, on made-up images; median of timed steps. */
-#include "cli/cli.h"
+#include "cli/bench.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +11,11 @@ typedef struct {
     model_opts net;
     int batch;
     double seconds;
+    const char *save;
+    bool profile;
 } bench_opts;
 
-static double now(void)
+double bench_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -77,32 +79,40 @@ static int measure(const subject *s, double seconds, double *ms)
     for (int i = 0; i < 3; i++)
         if (!step(s, (uint64_t)i))
             return 0;
-    double end = now() + seconds;
-    while (n < MAX_STEPS && (n < 5 || now() < end)) {
-        double t = now();
+    double end = bench_now() + seconds;
+    while (n < MAX_STEPS && (n < 5 || bench_now() < end)) {
+        double t = bench_now();
         if (!step(s, (uint64_t)n))
             return 0;
-        ms[n++] = 1e3 * (now() - t);
+        ms[n++] = 1e3 * (bench_now() - t);
     }
     qsort(ms, (size_t)n, sizeof *ms, by_value);
     return n;
 }
 
-static void report(const bench_opts *o, const char *what, const char *model, const double *ms, int n,
-                   size_t arena)
+static void report(const bench_opts *o, pith_ctx *c, const char *what, const char *model, const double *ms,
+                   int n, const pith_plan *plan)
 {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
     double median = ms[n / 2], rate = 1e3 * o->batch / median, rss = (double)u.ru_maxrss / 1024;
+    double arena = (double)pith_plan_bytes(plan) / 1e6;
+    json_t *profile = NULL;
+    if (o->profile) { /* the probe comes after the peak of memory was read */
+        profile_limits limits = probe_limits(c);
+        profile = o->k.json ? profile_json(plan, limits) : NULL;
+        if (!o->k.json)
+            profile_print(plan, limits);
+    }
     if (o->k.json)
-        print_json(json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:i, s:f, s:f}", "what", what, "model",
-                             model, "batch", o->batch, "img_per_s", rate, "ms_median", median, "ms_min",
-                             ms[0], "ms_max", ms[n - 1], "steps", n, "peak_rss_mb", rss, "arena_mb",
-                             (double)arena / 1e6));
+        print_json(json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:i, s:f, s:f, s:o*}", "what", what,
+                             "model", model, "batch", o->batch, "img_per_s", rate, "ms_median", median,
+                             "ms_min", ms[0], "ms_max", ms[n - 1], "steps", n, "peak_rss_mb", rss, "arena_mb",
+                             arena, "profile", profile));
     else
         printf("%s %s, batch %d: %.0f img/s (median step %.2f ms, %.2f to %.2f, %d steps); peak memory %.0f "
                "MB, arena %.0f MB\n",
-               what, model, o->batch, rate, median, ms[0], ms[n - 1], n, rss, (double)arena / 1e6);
+               what, model, o->batch, rate, median, ms[0], ms[n - 1], n, rss, arena);
 }
 
 static int bench(const bench_opts *o, bool training, const char *name)
@@ -117,10 +127,14 @@ static int bench(const bench_opts *o, bool training, const char *name)
     pith_real *x = NULL;
     int32_t *labels = NULL;
     double *ms = calloc(MAX_STEPS, sizeof *ms);
-    int n = ms != NULL && subject_make(&s, m, o, training, &x, &labels) ? measure(&s, o->seconds, ms) : 0;
+    bool ok = o->save == NULL || pith_model_save(m, o->save, false) == PITH_OK;
+    ok = ok && ms != NULL && subject_make(&s, m, o, training, &x, &labels);
+    pith_plan *plan = !ok ? NULL : training ? pith_trainer_plan(s.trainer) : s.plan;
+    if (ok && o->profile)
+        ok = pith_plan_profile(plan, true) == PITH_OK;
+    int n = ok ? measure(&s, o->seconds, ms) : 0;
     if (n > 0)
-        report(o, training ? "train" : "infer", name, ms, n,
-               pith_plan_bytes(training ? pith_trainer_plan(s.trainer) : s.plan));
+        report(o, c, training ? "train" : "infer", name, ms, n, plan);
     free(x);
     free(labels);
     free(ms);
@@ -139,6 +153,9 @@ static int run(int argc, char **argv)
                     REAL("depth", 0, o.net.depth, "D", 0.05, 16, "repeat multiplier"),
                     INT("batch", 'b', o.batch, "B", 1, 65536, "images a step (default 64)"),
                     REAL("seconds", 0, o.seconds, "S", 0, 3600, "to measure (default 5)"),
+                    TEXT("save", 0, o.save, "FILE", "write the network, for another engine to measure"),
+                    FLAG("profile", 0, o.profile,
+                         "time every step of the plan, beside this machine's limits"),
                     COMMON_OPTS(o.k),
                     OPTS_END };
     const char *operands[2];

@@ -193,6 +193,7 @@ struct pith_plan {
     int loss;           /* value index of the scalar that backward starts from, -1 */
     uint64_t fwd_count; /* forwards made by pith_backward: keys their random numbers */
     bool ran;
+    double *best_ms; /* of every step, forward and backward, while profiling; else NULL */
 };
 
 /* Times: forward of step s is s, its backward 2*n_steps-1-s; -1 is before, 2*n_steps after the run. */
@@ -201,9 +202,10 @@ static inline int pithp_time_end(const pith_plan *p) { return 2 * p->n_steps; }
 
 /* plan.c calls these, in this order; each records its error. */
 pith_status pithp_plan_collect(pith_plan *p, pith_tensor *const *targets, int n); /* values, steps, fusion */
-void pithp_plan_raw(pith_plan *p);                                                /* which values stay raw */
-const pithp_raw_rule *pithp_raw_rule_of(const pith_op *op);                       /* NULL: none */
-pith_status pithp_plan_infer(pith_plan *p, int64_t n);                            /* shapes for n samples */
+void pithp_run_timed(void (*fn)(const pith_call *), const pith_call *k, double *best); /* lowers *best */
+void pithp_plan_raw(pith_plan *p);                                  /* which values stay raw */
+const pithp_raw_rule *pithp_raw_rule_of(const pith_op *op);         /* NULL: none */
+pith_status pithp_plan_infer(pith_plan *p, int64_t n);              /* shapes for n samples */
 pith_status pithp_plan_autograd(pith_plan *p);                      /* who needs a gradient, who writes it */
 pith_status pithp_plan_layout(pith_plan *p);                        /* lifetimes, blocks, the arena */
 pith_status pithp_plan_bind(pith_plan *p, int64_t n);               /* pointers and shapes into the calls */

@@ -25,6 +25,7 @@ static void plan_destroy(pith_ctx *c, pithp_obj *o)
     pithp_free(c, p->value_of);
     pithp_free(c, p->blocks);
     pithp_free(c, p->arena);
+    pithp_free(c, p->best_ms);
     pithp_free(c, p);
 }
 

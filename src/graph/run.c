@@ -25,6 +25,14 @@ static pith_status rebind(pith_plan *p, int64_t n)
     return s ? s : pithp_plan_bind(p, n);
 }
 
+static void run(void (*fn)(const pith_call *), const pith_call *k, double *best, int at)
+{
+    if (best == NULL)
+        fn(k);
+    else
+        pithp_run_timed(fn, k, best + at);
+}
+
 pith_status pith_plan_forward(pith_plan *p, int64_t n, uint64_t step)
 {
     pith_status s = usable(p);
@@ -34,7 +42,7 @@ pith_status pith_plan_forward(pith_plan *p, int64_t n, uint64_t step)
         return s;
     for (int i = 0; i < p->n_steps; i++) {
         p->steps[i].fwd.step = p->steps[i].bwd.step = step;
-        p->steps[i].op->forward(&p->steps[i].fwd);
+        run(p->steps[i].op->forward, &p->steps[i].fwd, p->best_ms, 2 * i);
     }
     for (int v = 0; v < p->n_values; v++)
         if (p->values[v].target)
@@ -58,7 +66,7 @@ pith_status pith_plan_backward(pith_plan *p)
         *(pith_real *)(void *)(p->arena + p->blocks[p->values[p->loss].grad_block].offset) = 1;
     for (int i = p->n_steps; i-- > 0;)
         if (p->steps[i].back)
-            p->steps[i].op->backward(&p->steps[i].bwd);
+            run(p->steps[i].op->backward, &p->steps[i].bwd, p->best_ms, 2 * i + 1);
     p->ran = false; /* the gradients may lie where the values were */
     return PITH_OK;
 }
