@@ -78,7 +78,7 @@ class Writer:
     def bytes(self, batch):
         h, w, c = self.shape
         x = helper.make_tensor_value_info(self.input, TensorProto.FLOAT, [batch, c, h, w])
-        y = helper.make_tensor_value_info(self.output, TensorProto.FLOAT, None)
+        y = helper.make_tensor_value_info(self.output, TensorProto.FLOAT, [batch, None])
         g = helper.make_graph(self.nodes, "net", [x], [y], self.consts)
         m = helper.make_model(g, opset_imports=[helper.make_opsetid("", 17)])
         m.ir_version = 9

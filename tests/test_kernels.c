@@ -17,7 +17,10 @@ static void teardown(void) { pith_ctx_free(ctx); }
 
 static pithp_env env(int isa, int threads)
 {
-    return (pithp_env){ .threads = threads, .k = pithp_kern_get((pithp_isa)isa), .blas = &ctx->blas };
+    return (pithp_env){ .threads = threads,
+                        .k = pithp_kern_get((pithp_isa)isa),
+                        .blas = &ctx->blas,
+                        .stream_from = threads % 2 == 0 };
 }
 
 #define EACH_ISA(i) for (int i = 0; i <= (int)pithp_isa_best(); i++)
@@ -107,6 +110,20 @@ START_TEST(nan_passes) /* a NaN must come through, or a bad step would look like
     {
         pithp_kern_get((pithp_isa)i)->unary(PITHP_U_LOG, &in, 1, 0, 0, &out);
         ck_assert(isnan(out));
+    }
+}
+END_TEST
+
+START_TEST(stream) /* a copy, from and to any alignment */
+{
+    pithp_rand r = test_rand(21);
+    EACH_ISA(i)
+    for (int64_t n = 0; n < 200; n++) {
+        buf x = buf_random(n, &r), y = buf_new(n, n % 17);
+        pithp_kern_get((pithp_isa)i)->stream(x.p, n, y.p);
+        for (int64_t j = 0; j < n; j++)
+            ck_assert_mem_eq(x.p + j, y.p + j, sizeof *x.p);
+        buf_free(&x), buf_free(&y);
     }
 }
 END_TEST
@@ -412,6 +429,7 @@ int main(void)
     tcase_add_test(t, tables);
     tcase_add_test(t, unary);
     tcase_add_test(t, nan_passes);
+    tcase_add_test(t, stream);
     tcase_add_test(t, binary);
     tcase_add_test(t, drivers);
     tcase_add_test(t, batch_norm);

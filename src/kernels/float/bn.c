@@ -8,7 +8,7 @@ typedef struct {
     pith_real *out, *part;
     int64_t rows, tile, c, slots;
     pithp_act act;
-    bool flag;
+    bool flag, stream;
 } bn_args;
 
 static int64_t tiles_most(int64_t rows, int64_t width)
@@ -42,11 +42,23 @@ void pithp_bn_stats(const pithp_env *e, const pith_real *x, int64_t rows, int64_
 
 static void affine_tile(void *arg, int64_t t, int thread)
 {
+    enum { BUF = 2048 };
     const bn_args *a = arg;
-    int64_t r = t * a->tile, o = r * a->c;
+    const pithp_kern *k = a->e->k;
+    int64_t r = t * a->tile, end = pithp_i64min(r + a->tile, a->rows);
+    bool stream = a->stream && a->c <= BUF;
+    int64_t step = stream ? BUF / a->c : a->tile;
+    pith_real buf[BUF];
+    if (stream && step > 16)
+        step -= step % 16; /* whole cache lines, whatever c is */
     (void)thread;
-    a->e->k->affine_act(a->x + o, a->scale, a->shift, a->res ? a->res + o : NULL, a->flag, a->act,
-                        pithp_i64min(a->tile, a->rows - r), a->c, a->out + o);
+    for (; r < end; r += step) {
+        int64_t o = r * a->c, rows = pithp_i64min(step, end - r);
+        k->affine_act(a->x + o, a->scale, a->shift, a->res ? a->res + o : NULL, a->flag, a->act, rows, a->c,
+                      stream ? buf : a->out + o);
+        if (stream)
+            k->stream(buf, rows * a->c, a->out + o);
+    }
 }
 
 void pithp_affine_act(const pithp_env *e, const pith_real *x, const pith_real *scale, const pith_real *shift,
@@ -63,7 +75,8 @@ void pithp_affine_act(const pithp_env *e, const pith_real *x, const pith_real *s
                   .rows = rows,
                   .tile = pithp_tile_rows(rows, 2 * c),
                   .c = c,
-                  .out = y };
+                  .out = y,
+                  .stream = y != x && pithp_streams(e, rows * c) };
     pithp_parallel(e->threads, pithp_ceil_div(rows, a.tile), affine_tile, &a);
 }
 

@@ -7,10 +7,10 @@ typedef struct {
     const pithp_env *e;
     const pithp_conv_fwd *a;
     int64_t rows, tile, sub, taps; /* taps: R*S*C/groups */
-    int64_t records, packed,
-        col_size; /* reals of scratch: statistics, weights of one group, windows a thread */
+    int64_t records, packed, col_size,
+        y_size; /* reals of scratch: statistics, weights of one group, a thread's windows and results */
     pith_real *record, *w, *col;
-    bool pointwise;
+    bool pointwise, stream;
 } fwd;
 
 static int64_t pieces(int64_t reals) { return (int64_t)(pithp_piece(reals) / sizeof(pith_real)); }
@@ -25,6 +25,7 @@ static fwd fwd_layout(const pithp_conv *g)
     f.packed = pieces(pithp_packed(g->k / g->groups, f.taps));
     f.pointwise = pithp_is_pointwise(g);
     f.col_size = pieces(f.sub * f.taps); /* a 1x1's transformed input is as large */
+    f.y_size = pieces(f.sub * g->k);
     return f;
 }
 
@@ -33,7 +34,7 @@ size_t pithp_conv_fwd_scratch(const pithp_conv *g, int threads)
     if (pithp_is_depthwise(g))
         return pithp_dw_fwd_scratch(g, threads);
     fwd f = fwd_layout(g);
-    return (size_t)(f.records + g->groups * f.packed + threads * f.col_size) * sizeof(pith_real);
+    return (size_t)(f.records + g->groups * f.packed + threads * (f.col_size + f.y_size)) * sizeof(pith_real);
 }
 
 void pithp_conv_epilogue(const pithp_env *e, const pithp_conv_fwd *a, int64_t rows, pith_real *y,
@@ -71,10 +72,10 @@ static void fwd_tile(void *arg, int64_t t, int thread)
     const fwd *f = arg;
     const pithp_conv *g = &f->a->g;
     int64_t from = t * f->tile, to = pithp_i64min(from + f->tile, f->rows), kg = g->k / g->groups;
-    pith_real *col = f->col + thread * f->col_size;
+    pith_real *col = f->col + thread * (f->col_size + f->y_size);
     for (int64_t i = from; i < to; i += f->sub) {
         int64_t rows = pithp_i64min(f->sub, to - i);
-        pith_real *y = f->a->y + i * g->k;
+        pith_real *out = f->a->y + i * g->k, *y = f->stream ? col + f->col_size : out;
         for (int64_t j = 0; j < g->groups; j++) {
             const pith_real *x = col;
             if (f->pointwise)
@@ -84,6 +85,8 @@ static void fwd_tile(void *arg, int64_t t, int thread)
             f->e->k->gemm(rows, kg, f->taps, x, f->taps, 1, f->w + j * f->packed, 0, false, y + j * kg, g->k);
         }
         pithp_conv_epilogue(f->e, f->a, rows, y, f->record + t * 3 * g->k, i == from);
+        if (f->stream)
+            f->e->k->stream(y, rows * g->k, out);
     }
 }
 
@@ -106,6 +109,7 @@ void pithp_conv_forward(const pithp_env *e, const pithp_conv_fwd *a)
     int64_t tiles = pithp_ceil_div(f.rows, f.tile);
     f.e = e;
     f.a = a;
+    f.stream = pithp_streams(e, f.rows * g->k);
     f.record = a->scratch;
     f.w = f.record + f.records;
     f.col = f.w + g->groups * f.packed;

@@ -12,7 +12,7 @@ typedef struct {
     pith_real *dw, *db, *red, *w, *own; /* slots' sums, packed weights, per-thread buffers */
     int64_t packed, dy_size, col_size,
         one; /* reals: a group's weights; a thread's dy, col and dcol, all three */
-    bool pointwise;
+    bool pointwise, stream;
 } bwd;
 
 static int64_t pieces(int64_t reals) { return (int64_t)(pithp_piece(reals) / sizeof(pith_real)); }
@@ -69,13 +69,14 @@ static void bwd_rows(const bwd *b, int64_t slot, int64_t first, int64_t rows, pi
     const pithp_kern *k = b->e->k;
     int64_t kg = g->k / g->groups;
     pith_real *col = buf + b->dy_size, *dcol = col + b->col_size;
+    pith_real *dx = b->stream ? dcol : a->dx + first * g->c; /* of a 1x1, whose dcol is free */
     const pith_real *dy = pithp_dy_rows(b->e, &a->src, first, rows, g->k, buf);
     if (a->dbias)
         k->col_sum(dy, rows, g->k, db);
     for (int64_t i = 0; i < g->groups; i++) {
         const pith_real *x = col, *dyg = dy + i * kg, *w = b->w + i * b->packed;
         if (a->dx && b->pointwise)
-            k->gemm(rows, b->taps, kg, dyg, g->k, 1, w, 0, a->dx_add, a->dx + first * g->c, g->c);
+            k->gemm(rows, b->taps, kg, dyg, g->k, 1, w, 0, a->dx_add, dx, g->c);
         else if (a->dx) {
             k->gemm(rows, b->taps, kg, dyg, g->k, 1, w, 0, false, dcol, b->taps);
             pithp_col2im(g, dcol, i, first, rows, a->dx);
@@ -89,8 +90,10 @@ static void bwd_rows(const bwd *b, int64_t slot, int64_t first, int64_t rows, pi
         k->gemm(kg, b->taps, rows, dyg, 1, g->k, x, b->taps, true, dw + i * kg * b->taps, b->taps);
     }
     if (a->load_s1)
-        k->bn_reduce(a->dx + first * g->c, a->x + first * g->c, a->load.scale, a->load.shift, a->load_mean,
-                     a->load.act, rows, g->c, red, red + b->red_size / 2);
+        k->bn_reduce(dx, a->x + first * g->c, a->load.scale, a->load.shift, a->load_mean, a->load.act, rows,
+                     g->c, red, red + b->red_size / 2);
+    if (b->stream)
+        k->stream(dx, rows * g->c, a->dx + first * g->c);
 }
 
 static void bwd_slot(void *arg, int64_t slot, int thread)
@@ -131,6 +134,7 @@ void pithp_conv_backward(const pithp_env *e, const pithp_conv_bwd *a)
     bwd b = bwd_layout(g, a->dx != NULL);
     b.e = e;
     b.a = a;
+    b.stream = a->dx && b.pointwise && !a->dx_add && pithp_streams(e, b.rows * g->c);
     b.dw = a->scratch;
     b.db = b.dw + b.slots * b.dw_size;
     b.red = b.db + b.slots * b.db_size;

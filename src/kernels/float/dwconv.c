@@ -8,8 +8,9 @@ static int64_t pieces(int64_t reals) { return (int64_t)(pithp_piece(reals) / siz
 typedef struct {
     const pithp_env *e;
     const pithp_conv_fwd *a;
-    int64_t rows, tile, most, x_size;
-    pith_real *part, *x;
+    int64_t rows, tile, most, sub, x_size, y_size;
+    pith_real *part, *x; /* a thread's y follows its x */
+    bool stream;
 } fwd;
 
 /* Input rows that output rows p0..p1 see: *i0..*i1. */
@@ -47,13 +48,15 @@ static fwd fwd_layout(const pithp_conv *g)
     f.tile = pithp_i64max(1, pithp_i64min(cap, pithp_ceil_div(f.rows, 16)));
     f.most = pithp_ceil_div(f.rows, cap) + 16;
     f.x_size = pieces(seen_most(g, f.tile) * g->w * g->c);
+    f.sub = pithp_i64max(1, 6144 / pithp_i64max(g->q * g->c, 1));
+    f.y_size = pieces(f.sub * g->q * g->c);
     return f;
 }
 
 size_t pithp_dw_fwd_scratch(const pithp_conv *g, int threads)
 {
     fwd f = fwd_layout(g);
-    return (size_t)(pieces(f.most * 3 * g->c) + threads * f.x_size) * sizeof(pith_real);
+    return (size_t)(pieces(f.most * 3 * g->c) + threads * (f.x_size + f.y_size)) * sizeof(pith_real);
 }
 
 static void fwd_tile(void *arg, int64_t t, int thread)
@@ -61,19 +64,19 @@ static void fwd_tile(void *arg, int64_t t, int thread)
     const fwd *f = arg;
     const pithp_conv *g = &f->a->g;
     int64_t from = t * f->tile, to = pithp_i64min(from + f->tile, f->rows), rc = g->q * g->c;
-    int64_t sub = pithp_i64max(1, 6144 / pithp_i64max(rc, 1));
-    pith_real *record = f->part + t * 3 * g->c;
+    pith_real *record = f->part + t * 3 * g->c, *buf = f->x + thread * (f->x_size + f->y_size);
     for (int64_t i = from; i < to;) { /* sample by sample */
         int64_t n = i / g->p, end = pithp_i64min(to, (n + 1) * g->p);
         pithp_conv band = *g;
-        const pith_real *x = band_of(f->e, &f->a->load, f->a->x, n, i - n * g->p, end - n * g->p,
-                                     f->x + thread * f->x_size, &band);
+        const pith_real *x = band_of(f->e, &f->a->load, f->a->x, n, i - n * g->p, end - n * g->p, buf, &band);
         while (i < end) {
-            int64_t first = i, stop = pithp_i64min(i + sub, end);
+            int64_t first = i, stop = pithp_i64min(i + f->sub, end);
+            pith_real *out = f->a->y + first * rc, *y = f->stream ? buf + f->x_size : out;
             for (; i < stop; i++)
-                f->e->k->dw_row(&band, x, f->a->w, i - n * g->p, f->a->y + i * rc);
-            pithp_conv_epilogue(f->e, f->a, (stop - first) * g->q, f->a->y + first * rc, record,
-                                first == from);
+                f->e->k->dw_row(&band, x, f->a->w, i - n * g->p, y + (i - first) * rc);
+            pithp_conv_epilogue(f->e, f->a, (stop - first) * g->q, y, record, first == from);
+            if (f->stream)
+                f->e->k->stream(y, (stop - first) * rc, out);
         }
     }
 }
@@ -85,6 +88,7 @@ void pithp_dw_forward(const pithp_env *e, const pithp_conv_fwd *a)
     int64_t tiles = pithp_ceil_div(f.rows, f.tile);
     f.e = e;
     f.a = a;
+    f.stream = pithp_streams(e, f.rows * g->q * g->c);
     f.part = a->scratch;
     f.x = f.part + pieces(f.most * 3 * g->c);
     pithp_parallel(e->threads, tiles, fwd_tile, &f);
@@ -96,8 +100,9 @@ void pithp_dw_forward(const pithp_env *e, const pithp_conv_fwd *a)
 typedef struct {
     const pithp_env *e;
     const pithp_conv_bwd *a;
-    int64_t band, bands, units, slots, dw_size, db_size, dy_size, x_size;
-    pith_real *dw, *db, *red, *dy; /* a thread's x follows its dy */
+    int64_t band, bands, units, slots, dw_size, db_size, dy_size, x_size, row_size;
+    pith_real *dw, *db, *red, *dy; /* a thread's x follows its dy, and a row of dx follows that */
+    bool stream;
 } bwd;
 
 static bwd bwd_layout(const pithp_conv *g)
@@ -118,13 +123,14 @@ static bwd bwd_layout(const pithp_conv *g)
     b.db_size = pieces(g->c);
     b.dy_size = pieces(pithp_i64min(g->p, b.band + 2 * reach) * g->q * g->c);
     b.x_size = pieces(seen_most(g, b.band) * g->w * g->c);
+    b.row_size = pieces(g->w * g->c);
     return b;
 }
 
 size_t pithp_dw_bwd_scratch(const pithp_conv *g, int threads)
 {
     bwd b = bwd_layout(g);
-    return (size_t)(b.slots * (b.dw_size + 3 * b.db_size) + threads * (b.dy_size + b.x_size)) *
+    return (size_t)(b.slots * (b.dw_size + 3 * b.db_size) + threads * (b.dy_size + b.x_size + b.row_size)) *
            sizeof(pith_real);
 }
 
@@ -164,10 +170,13 @@ static void bwd_band(const bwd *b, int64_t slot, int64_t n, int64_t i, pith_real
         k->col_sum(dy + (p0 - lo) * rc, (p1 - p0) * g->q, g->c, db);
     for (int64_t r = i0; r < i1 && a->dx; r++) {
         int64_t at = (n * g->h + r) * g->w * g->c;
-        k->dw_row_dx(g, dy, lo, hi, a->w, r, a->dx + at, a->dx_add);
+        pith_real *dx = b->stream ? buf + b->dy_size + b->x_size : a->dx + at;
+        k->dw_row_dx(g, dy, lo, hi, a->w, r, dx, a->dx_add);
         if (a->load_s1)
-            k->bn_reduce(a->dx + at, a->x + at, a->load.scale, a->load.shift, a->load_mean, a->load.act, g->w,
-                         g->c, red, red + b->db_size);
+            k->bn_reduce(dx, a->x + at, a->load.scale, a->load.shift, a->load_mean, a->load.act, g->w, g->c,
+                         red, red + b->db_size);
+        if (b->stream)
+            k->stream(dx, g->w * g->c, a->dx + at);
     }
 }
 
@@ -178,7 +187,8 @@ static void bwd_slot(void *arg, int64_t slot, int thread)
     memset(b->db + slot * b->db_size, 0, (size_t)b->db_size * sizeof *b->dw);
     memset(b->red + slot * 2 * b->db_size, 0, (size_t)(2 * b->db_size) * sizeof *b->dw);
     for (int64_t u = slot * b->units / b->slots; u < (slot + 1) * b->units / b->slots; u++)
-        bwd_band(b, slot, u / b->bands, u % b->bands, b->dy + thread * (b->dy_size + b->x_size));
+        bwd_band(b, slot, u / b->bands, u % b->bands,
+                 b->dy + thread * (b->dy_size + b->x_size + b->row_size));
 }
 
 void pithp_dw_backward(const pithp_env *e, const pithp_conv_bwd *a)
@@ -187,6 +197,7 @@ void pithp_dw_backward(const pithp_env *e, const pithp_conv_bwd *a)
     bwd b = bwd_layout(g);
     b.e = e;
     b.a = a;
+    b.stream = a->dx && !a->dx_add && pithp_streams(e, g->n * g->h * g->w * g->c);
     b.dw = a->scratch;
     b.db = b.dw + b.slots * b.dw_size;
     b.red = b.db + b.slots * b.db_size;

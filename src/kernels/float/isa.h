@@ -36,6 +36,7 @@ void KERN(unary_grad)(pithp_unary f, const pith_real *x, const pith_real *y, con
                       pith_real p0, pith_real p1, pith_real *dx, bool add);
 void KERN(binary)(pithp_binary f, const pith_real *a, int sa, const pith_real *b, int sb, int64_t n,
                   pith_real *y);
+void KERN(stream)(const pith_real *x, int64_t n, pith_real *y);
 void KERN(axpy)(pith_real alpha, const pith_real *x, int64_t n, pith_real *y);
 pith_real KERN(sum)(const pith_real *x, int64_t n);
 pith_real KERN(dot)(const pith_real *a, const pith_real *b, int64_t n);

@@ -229,6 +229,85 @@ static void dx_pixel(const pithp_conv *g, const pith_real *dy, int64_t p0, int64
     taps_sum(dy, at, w, wt, taps, g->c, dx, add);
 }
 
+/* Stride 2: one row of dy reaches pairs of columns, icol + pl = 2m and 2m + 1; even taps the first of a pair, odd taps the
+   second. Pairs m..m+MB, whose taps all lie inside; one vector of channels. */
+typedef struct {
+    const pith_real *dy[5], *w[5]; /* of the tap rows that reach this row of dx; column 0, tap 0 */
+    int rows;
+    int64_t c;
+    pith_real *dx; /* column -pl */
+    bool add;
+} pairs;
+
+static ALWAYS void pair_vec(const pairs *t, int64_t m, int64_t j, int S, int MB, int n)
+{
+    vec even[4], odd[4];
+    pith_real *dx = t->dx + 2 * m * t->c + j;
+    for (int i = 0; i < MB; i++) {
+        even[i] = t->add ? vload_m(dx + 2 * i * t->c, n) : vzero();
+        odd[i] = t->add ? vload_m(dx + (2 * i + 1) * t->c, n) : vzero();
+    }
+    for (int r = 0; r < t->rows; r++) {
+        const pith_real *dy = t->dy[r] + (m - S / 2) * t->c + j, *w = t->w[r] + j;
+        vec wv[5];
+        for (int s = 0; s < S; s++)
+            wv[s] = vload_m(w + s * t->c, n);
+#pragma GCC unroll 6
+        for (int k = 0; k < MB + S / 2;
+             k++) { /* dy of column m - S/2 + k: tap s of pair i where k = i + S/2 - s/2 */
+            vec v = vload_m(dy + k * t->c, n);
+#pragma GCC unroll 4
+            for (int i = 0; i < MB; i++) {
+                int s = 2 * (i + S / 2 - k);
+                if (s >= 0 && s < S)
+                    even[i] = vfma(v, wv[s], even[i]);
+                if (s >= 0 && s + 1 < S)
+                    odd[i] = vfma(v, wv[s + 1], odd[i]);
+            }
+        }
+    }
+    for (int i = 0; i < MB; i++) {
+        vstore_m(dx + 2 * i * t->c, even[i], n);
+        vstore_m(dx + (2 * i + 1) * t->c, odd[i], n);
+    }
+}
+
+static ALWAYS int64_t pair_run(const pairs *t, int64_t m, int64_t end, int S, int MB)
+{
+    for (; m + MB <= end; m += MB) {
+#define BODY(n) pair_vec(t, m, j, S, MB, n);
+        VEC_FOR(j, t->c, BODY);
+#undef BODY
+    }
+    return m;
+}
+
+/* Columns done: *from..*to. */
+static void dx_pairs(const pithp_conv *g, const pith_real *dy, int64_t p0, int64_t p1, const pith_real *w,
+                     int64_t irow, pith_real *dx, bool add, int64_t *from, int64_t *to)
+{
+    pairs t = { .c = g->c, .dx = dx - g->pl * g->c, .add = add };
+    for (int64_t r = 0; r < g->r; r++) {
+        int64_t i = irow + g->pt - r * g->dil_h, p = i / g->stride_h;
+        if (i < 0 || p * g->stride_h != i || p < p0 || p >= p1)
+            continue;
+        t.dy[t.rows] = dy + (p - p0) * g->q * g->c;
+        t.w[t.rows++] = w + r * g->s * g->c;
+    }
+    /* pairs whose taps lie in dy and whose columns lie in dx */
+    int64_t m = PITHP_MAX(g->s / 2, ceil_div(g->pl, 2));
+    int64_t end = PITHP_MIN(g->q, floor_div(g->w + g->pl, 2));
+    *from = *to = 0;
+    if (m >= end)
+        return;
+    *from = 2 * m - g->pl;
+    if (g->s == 3)
+        m = pair_run(&t, pair_run(&t, m, end, 3, 4), end, 3, 1);
+    else
+        m = pair_run(&t, pair_run(&t, m, end, 5, 4), end, 5, 1);
+    *to = 2 * m - g->pl;
+}
+
 void KERN(dw_row_dx)(const pithp_conv *g, const pith_real *dy, int64_t p0, int64_t p1, const pith_real *w,
                      int64_t irow, pith_real *dx, bool add)
 {
@@ -236,6 +315,11 @@ void KERN(dw_row_dx)(const pithp_conv *g, const pith_real *dy, int64_t p0, int64
         dx_slide(g, dy, p0, p1, w, irow, dx, add);
         return;
     }
-    for (int64_t j = 0; j < g->w; j++)
+    int64_t from = 0, to = 0;
+    if ((g->s == 3 || g->s == 5) && g->stride_w == 2 && g->dil_w == 1 && g->r <= 5 && g->stride_h == 2)
+        dx_pairs(g, dy, p0, p1, w, irow, dx, add, &from, &to);
+    for (int64_t j = 0; j < from; j++)
+        dx_pixel(g, dy, p0, p1, w, irow, j, dx + j * g->c, add);
+    for (int64_t j = to; j < g->w; j++)
         dx_pixel(g, dy, p0, p1, w, irow, j, dx + j * g->c, add);
 }

@@ -1,6 +1,9 @@
 /* kernels/float/isa_elem.c: elementwise functions and plain sums. */
 #include "kernels/float/isa.h"
 #include "kernels/float/vmath.h"
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
 
 static ALWAYS vec unary_vec(pithp_unary f, vec x, vec p0, vec p1)
 {
@@ -145,6 +148,33 @@ void KERN(binary)(pithp_binary f, const pith_real *a, int sa, const pith_real *b
     default: binary_loop(PITHP_B_DIV, a, sa, b, sb, n, y); break;
     }
 }
+
+#ifdef __SSE2__
+static ALWAYS void vstream(pith_real *p, vec v)
+{
+#if VBYTES == 64
+    _mm512_stream_si512((void *)p, (__m512i)v);
+#elif VBYTES == 32
+    _mm256_stream_si256((void *)p, (__m256i)v);
+#else
+    _mm_stream_si128((void *)p, (__m128i)v);
+#endif
+}
+
+void KERN(stream)(const pith_real *x, int64_t n, pith_real *y)
+{
+    int64_t i = 0;
+    for (; i < n && (uintptr_t)(y + i) % VBYTES != 0; i++)
+        y[i] = x[i];
+    for (; i + LANES <= n; i += LANES)
+        vstream(y + i, vload(x + i));
+    for (; i < n; i++)
+        y[i] = x[i];
+    _mm_sfence(); /* these stores wait for no one: whoever is told that the tile is done must see them */
+}
+#else
+void KERN(stream)(const pith_real *x, int64_t n, pith_real *y) { memcpy(y, x, (size_t)n * sizeof *y); }
+#endif
 
 void KERN(axpy)(pith_real alpha, const pith_real *x, int64_t n, pith_real *y)
 {

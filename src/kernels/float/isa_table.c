@@ -24,6 +24,7 @@ const pithp_kern KERN(kern) = {
     .unary_grad = KERN(unary_grad),
     .binary = KERN(binary),
     .axpy = KERN(axpy),
+    .stream = KERN(stream),
     .sum = KERN(sum),
     .dot = KERN(dot),
     .fq = KERN(fq),

@@ -39,6 +39,12 @@ void pithp_stats_merge(const pith_real *records, int64_t tiles, int64_t rows, in
 void pithp_slots_add(const pithp_env *e, const pith_real *part, int64_t slots, int64_t stride, int64_t n,
                      pith_real *dst, bool add);
 
+/* Whether a result of so many reals goes past the caches. */
+static inline bool pithp_streams(const pithp_env *e, int64_t reals)
+{
+    return (size_t)reals * sizeof(pith_real) >= (e->stream_from ? e->stream_from : PITHP_STREAM_FROM);
+}
+
 /* Geometry. */
 static inline bool pithp_is_depthwise(const pithp_conv *g)
 {
