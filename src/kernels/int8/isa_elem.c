@@ -3,113 +3,102 @@
 
 /* One factor in all positions; the way of vrescale without its shortcut. */
 typedef struct {
-    V mult, left, half, right, shift;
+    V mult, add, left, right, shift; /* add: both roundings' halves */
 } uniform;
 
-static uniform uniform_of(pithp_fixed f)
+static ALWAYS uniform uniform_of(pithp_fixed f)
 {
     int e = f.shift < 0 ? -f.shift : 0;
     return (uniform){ .mult = vset(f.mult),
                       .left = vset(f.shift > 0 ? f.shift : 0),
-                      .half = vset(e ? 1 << (e - 1) : 0),
+                      .add = vset64(((int64_t)1 << 30) + (e ? (int64_t)1 << (30 + e) : 0)),
                       .right = vset(e ? -1 : 0),
                       .shift = vset(e) };
 }
 
-static ALWAYS V scaled(V x, const uniform *u)
+static ALWAYS V scaled(V x, const uniform *u, bool left)
 {
-    const V half = vset64((int64_t)1 << 30);
-    x = vsll(x, u->left);
-    V y = vbits31(vadd64(vmul(x, u->mult), half), vadd64(vmul(vodd(x), u->mult), half));
-    return vsra(vadd(vadd(y, u->half), vand(vneg(y), u->right)), u->shift);
+    if (left)
+        x = vsll(x, u->left);
+    V y = vbits31(vadd64(vmul(x, u->mult), u->add), vadd64(vmul(vodd(x), u->mult), u->add));
+    return vsra(vadd(y, vand(vneg(x), u->right)), u->shift);
 }
 
-/* An operand of a sum, (q - zero) * 2^20 rescaled: that of the larger scale is just shifted by 19. */
-static ALWAYS V operand(V x, V zero, const uniform *u, bool shifted, bool exact)
+/* An operand of a sum, (q - zero) * 2^20 rescaled. HALF: that of the larger scale, which is just shifted by 19. */
+typedef enum { HALF, ANY } way;
+
+static ALWAYS V operand(V x, V zero, const uniform *u, way how)
 {
-    const V half = vset64((int64_t)1 << 30);
     x = vsub(x, zero);
-    if (shifted)
-        return vsll(x, vset(19));
-    x = vsll(x, vset(20));
-    V y = vbits31(vadd64(vmul(x, u->mult), half), vadd64(vmul(vodd(x), u->mult), half));
-    return exact ? y : vsra(vadd(vadd(y, u->half), vand(vneg(y), u->right)), u->shift);
+    return how == HALF ? vsll(x, vset(19)) : scaled(vsll(x, vset(20)), u, false);
 }
 
 typedef struct {
     uniform a, b, out;
     V zero_a, zero_b, zero_out;
-    bool sum, negate, half_a, half_b, exact_a, exact_b; /* see operand() */
     int32_t lo, hi;
 } pair;
 
-static ALWAYS V combine(const pair *p, V a, V b)
+static ALWAYS V combine(const pair *p, bool sum, bool negate, way wa, way wb, V a, V b)
 {
-    if (!p->sum)
-        return vadd(scaled(vmul32(vsub(a, p->zero_a), vsub(b, p->zero_b)), &p->out), p->zero_out);
-    a = operand(a, p->zero_a, &p->a, p->half_a, p->exact_a);
-    b = operand(b, p->zero_b, &p->b, p->half_b, p->exact_b);
-    return vadd(scaled(p->negate ? vsub(a, b) : vadd(a, b), &p->out), p->zero_out);
+    if (!sum)
+        return vadd(scaled(vmul32(vsub(a, p->zero_a), vsub(b, p->zero_b)), &p->out, true), p->zero_out);
+    a = operand(a, p->zero_a, &p->a, wa);
+    b = operand(b, p->zero_b, &p->b, wb);
+    return vadd(scaled(negate ? vsub(a, b) : vadd(a, b), &p->out, false), p->zero_out);
 }
 
-static ALWAYS void pairs(const pair *p, const int8_t *a, const int8_t *b, int64_t step_b, int64_t n,
-                         int8_t *y)
+/* All that is asked about the operands is a constant here: one loop for each way they may go. */
+static ALWAYS void pairs(const pithp_iarith *g, bool sum, bool negate, way wa, way wb, const int8_t *a,
+                         const int8_t *b, int64_t step_b, int64_t n, int8_t *y)
 {
+    const pair p = { .a = uniform_of(g->scale_a),
+                     .b = uniform_of(g->scale_b),
+                     .out = uniform_of(g->scale),
+                     .zero_a = vset(g->zero_a),
+                     .zero_b = vset(g->zero_b),
+                     .zero_out = vset(g->zero_out),
+                     .lo = g->lo,
+                     .hi = g->hi };
+    const V one_b = vset(step_b ? 0 : *b);
     int8_t ta[L] = { 0 }, tb[L] = { 0 };
-    V one_b = vset(step_b ? 0 : *b);
     int64_t i = 0;
-    for (; i + L <= n; i += L) {
-        V v = combine(p, vbytes(a + i), step_b ? vbytes(b + i) : one_b);
-        vput(y + i, &v, 1, L, p->lo, p->hi);
+    for (; i + 4 * L <= n; i += 4 * L) {
+        V v[4];
+        UNROLL
+        for (int j = 0; j < 4; j++)
+            v[j] = combine(&p, sum, negate, wa, wb, vbytes(a + i + j * L),
+                           step_b ? vbytes(b + i + j * L) : one_b);
+        vput_natural(y + i, v, 4, 4 * L, p.lo, p.hi);
     }
-    if (i == n)
-        return;
-    memcpy(ta, a + i, (size_t)(n - i));
-    if (step_b)
-        memcpy(tb, b + i, (size_t)(n - i));
-    V v = combine(p, vbytes(ta), step_b ? vbytes(tb) : one_b);
-    vput(y + i, &v, 1, (int)(n - i), p->lo, p->hi);
+    for (; i < n; i += L) {
+        int rest = (int)PITHP_MIN(n - i, L);
+        memcpy(ta, a + i, (size_t)rest);
+        if (step_b)
+            memcpy(tb, b + i, (size_t)rest);
+        V v = combine(&p, sum, negate, wa, wb, vbytes(ta), step_b ? vbytes(tb) : one_b);
+        vput(y + i, &v, 1, rest, p.lo, p.hi);
+    }
 }
-
-static pair pair_of(const pithp_iarith *g, bool sum)
-{
-    return (pair){ .a = uniform_of(g->scale_a),
-                   .b = uniform_of(g->scale_b),
-                   .out = uniform_of(g->scale),
-                   .zero_a = vset(g->zero_a),
-                   .zero_b = vset(g->zero_b),
-                   .zero_out = vset(g->zero_out),
-                   .sum = sum,
-                   .negate = g->negate_b,
-                   .lo = g->lo,
-                   .hi = g->hi };
-}
-
-static bool half(pithp_fixed f) { return f.mult == 1 << 30 && f.shift == 0; }
 
 void IKERN(add)(const pithp_iarith *g, const int8_t *a, const int8_t *b, int64_t step_b, int64_t n, int8_t *y)
 {
-    pair p = pair_of(g, true);
-    bool ha = half(g->scale_a), hb = half(g->scale_b), ea = g->scale_a.shift == 0, eb = g->scale_b.shift == 0;
-    p.sum = true;
-    /* the loop once for each way its operands may go, so that nothing is asked inside it */
-    if (ha && eb) {
-        p.half_a = true, p.half_b = false, p.exact_a = p.exact_b = true;
-        pairs(&p, a, b, step_b, n, y);
-    } else if (hb && ea) {
-        p.half_b = true, p.half_a = false, p.exact_a = p.exact_b = true;
-        pairs(&p, a, b, step_b, n, y);
-    } else {
-        p.half_a = p.half_b = p.exact_a = p.exact_b = false;
-        pairs(&p, a, b, step_b, n, y);
-    }
+    const pithp_fixed half = { 1 << 30, 0 };
+    bool half_a = g->scale_a.mult == half.mult && g->scale_a.shift == half.shift;
+    bool half_b = g->scale_b.mult == half.mult && g->scale_b.shift == half.shift;
+    if (g->negate_b)
+        pairs(g, true, true, ANY, ANY, a, b, step_b, n, y);
+    else if (half_a)
+        pairs(g, true, false, HALF, ANY, a, b, step_b, n, y);
+    else if (half_b)
+        pairs(g, true, false, ANY, HALF, a, b, step_b, n, y);
+    else
+        pairs(g, true, false, ANY, ANY, a, b, step_b, n, y);
 }
 
 void IKERN(mul)(const pithp_iarith *g, const int8_t *a, const int8_t *b, int64_t step_b, int64_t n, int8_t *y)
 {
-    pair p = pair_of(g, false);
-    p.sum = false;
-    pairs(&p, a, b, step_b, n, y);
+    pairs(g, false, false, ANY, ANY, a, b, step_b, n, y);
 }
 
 /* ---- Poolings and means: 64 channels at a time --------------------------------------------------------------------------*/
@@ -195,7 +184,7 @@ void IKERN(mean)(const pithp_imean *g, const int8_t *x, int8_t *y)
             for (int j = 0; j < n; j++)
                 acc[j] += x[i * g->c + c + j];
         for (int j = 0; j < n; j += L) {
-            V v = vadd(scaled(vload(acc + j), &u), vset(g->zero_out));
+            V v = vadd(scaled(vload(acc + j), &u, true), vset(g->zero_out));
             vput(y + c + j, &v, 1, PITHP_MIN(n - j, L), g->lo, g->hi);
         }
     }

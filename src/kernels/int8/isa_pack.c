@@ -36,7 +36,7 @@ static void *carve(uint8_t **at, size_t bytes)
 
 /* One position's factors; `s` is its channel's. */
 static void set_factor(const pithp_iconv *g, pithp_fixed s, bool relu, int32_t *shift, int32_t *left,
-                       int32_t *half, int32_t *right, int64_t *add)
+                       int32_t *right, int64_t *add)
 {
     int e = s.shift < 0 ? -s.shift : 0;
     if (relu) {
@@ -46,10 +46,9 @@ static void set_factor(const pithp_iconv *g, pithp_fixed s, bool relu, int32_t *
         *shift = e - 1;
         return;
     }
-    *add = (int64_t)1 << 30;
+    *add = ((int64_t)1 << 30) + (e ? (int64_t)1 << (30 + e) : 0);
     *shift = e;
     *left = s.shift > 0 ? s.shift : 0;
-    *half = e ? 1 << (e - 1) : 0;
     *right = e ? -1 : 0;
 }
 
@@ -64,7 +63,7 @@ bool IKERN(factors)(const pithp_iconv *g, int64_t worst, const int32_t *start, c
     bool relu = short_way(g);
     size_t n4 = (size_t)positions * 4;
     int32_t *st = carve(&to, n4), *mult = carve(&to, n4), *odd = carve(&to, n4), *shift = carve(&to, n4);
-    int32_t *left = carve(&to, n4), *half = carve(&to, n4), *right = carve(&to, n4);
+    int32_t *left = carve(&to, n4), *right = carve(&to, n4);
     int64_t *even64 = carve(&to, n4), *odd64 = carve(&to, n4);
     for (int64_t i = 0; i < positions; i++) {
         pithp_fixed s = chan[i] < 0 ? (pithp_fixed){ 0, 0 } : g->scale[chan[i]];
@@ -72,7 +71,7 @@ bool IKERN(factors)(const pithp_iconv *g, int64_t worst, const int32_t *start, c
         mult[i] = s.mult;
         if (i & 1)
             odd[i - 1] = s.mult;
-        set_factor(g, s, relu, &shift[i], &left[i], &half[i], &right[i], &(i & 1 ? odd64 : even64)[i / 2]);
+        set_factor(g, s, relu, &shift[i], &left[i], &right[i], &(i & 1 ? odd64 : even64)[i / 2]);
     }
     *f = (ifactors){ .start = st,
                      .mult = mult,
@@ -81,7 +80,6 @@ bool IKERN(factors)(const pithp_iconv *g, int64_t worst, const int32_t *start, c
                      .add_odd = odd64,
                      .shift = shift,
                      .left = left,
-                     .half = half,
                      .right = right,
                      .zero = g->zero_out,
                      .lo = g->lo,

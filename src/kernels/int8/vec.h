@@ -27,10 +27,10 @@ enum { WORD = 2 };
 
 /* Factors of a layer's channels by position (the order in which vectors hold them). */
 typedef struct {
-    const int32_t *start;                       /* of the sums: bias, and what the zero points add */
-    const int32_t *mult, *mult_odd;             /* mult_odd[2i] = mult[2i+1] */
-    const int64_t *add_even, *add_odd;          /* for positions 0, 2, .. and 1, 3, .. of each vector */
-    const int32_t *shift, *left, *half, *right; /* right: -1 where shift > 0, else 0 */
+    const int32_t *start;                /* of the sums: bias, and what the zero points add */
+    const int32_t *mult, *mult_odd;      /* mult_odd[2i] = mult[2i+1] */
+    const int64_t *add_even, *add_odd;   /* for positions 0, 2, .. and 1, 3, .. of each vector */
+    const int32_t *shift, *left, *right; /* right: -1 where there is a second rounding, else 0 */
     int32_t zero, lo, hi;
     bool relu; /* results below the zero point are cut off: halves of negative numbers do not matter */
 } ifactors;
@@ -149,7 +149,7 @@ static ALWAYS void vput(int8_t *y, const V *v, int nv, int n, int32_t lo, int32_
 static ALWAYS void vput_natural(int8_t *y, const V *v, int nv, int n, int32_t lo, int32_t hi)
 {
     for (int i = 0; i < nv; i++)
-        vput(y + i * L, v + i, 1, n - i * L, lo, hi);
+        vput(y + i * L, v + i, 1, PITHP_MIN(n - i * L, L), lo, hi);
 }
 #endif
 
@@ -164,17 +164,18 @@ static ALWAYS V vword(const void *p) /* a word, in all positions */
 static inline int vchannel(int nv, int v, int l) { return 4 * nv * (l / 4) + 4 * v + l % 4; }
 
 /* The contract's rescaling of a vector of sums at position i, the zero point added.
-   relu: both roundings and the zero point in one 64-bit addition, for floor(floor(a/m)/n) = floor(a/(m*n)). */
+   Both halves are in one 64-bit addition, for floor(floor(a/m)/n) = floor(a/(m*n)). relu: the zero point too, and halves of
+   negative numbers do not matter. */
 static ALWAYS V vrescale(V x, const ifactors *f, int64_t i, bool relu)
 {
+    V sign = vneg(x);
     if (!relu)
         x = vsll(x, vload(f->left + i));
     V even = vadd64(vmul(x, vload(f->mult + i)), vload(f->add_even + i / 2));
     V odd = vadd64(vmul(vodd(x), vload(f->mult_odd + i)), vload(f->add_odd + i / 2));
     if (relu)
         return vsra(vupper(even, odd), vload(f->shift + i));
-    V y = vbits31(even, odd);
-    y = vadd(vadd(y, vload(f->half + i)), vand(vneg(y), vload(f->right + i)));
+    V y = vadd(vbits31(even, odd), vand(sign, vload(f->right + i)));
     return vadd(vsra(y, vload(f->shift + i)), vset(f->zero));
 }
 
