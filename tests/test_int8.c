@@ -159,6 +159,107 @@ START_TEST(absurd_shapes)
 }
 END_TEST
 
+/* Ops refuse by the layer's name what their arithmetic cannot do. */
+static int op(const pithp_qop *o, const int *in, int n, const pithp_qattr *a, float scale, int32_t zero)
+{
+    return pithp_q_op(g, o, "layer7", in, n, a, (pithp_qparam){ scale, zero });
+}
+
+START_TEST(ops_refuse)
+{
+    static const struct {
+        const pithp_qop *op;
+        float sa, sb, out;
+        int32_t zero;
+        int n;
+        const char *say;
+    } t[] = {
+        { &pithp_qop_add, 1, 1, 1e-7f, 0, 2, "output scale" },
+        { &pithp_qop_sub, 1, 1, 1e-7f, 0, 2, "output scale" },
+        { &pithp_qop_mul, 1e4f, 1e4f, 1e-3f, 0, 2, "overflow 32 bits" },
+        { &pithp_qop_logistic, 1, 1, 1.0f / 128, -128, 1, "expected" },
+        { &pithp_qop_tanh, 1, 1, 1.0f / 128, 1, 1, "expected" },
+        { &pithp_qop_softmax, 1, 1, 1.0f / 256, 0, 1, "expected" },
+        { &pithp_qop_softmax, 1e-9f, 1, 1.0f / 256, -128, 1, "input scale" },
+        { &pithp_qop_hard_swish, 1e3f, 1, 1e-3f, 0, 1, "too far apart" },
+        { &pithp_qop_mean, 1, 1, 1e-9f, 0, 1, "overflow 32 bits" },
+        { &pithp_qop_concat, 1, 2, 1, 0, 2, "rescale it" },
+        { &pithp_qop_reshape, 1, 1, 1, 0, 1, "shape" },
+        { &pithp_qop_avgpool, 1, 1, 1, 0, 1, "window" },
+        { &pithp_qop_conv2d, 1, 1, 1, 0, 2, "layer7" },
+        { &pithp_qop_dense, 1, 1, 1, 0, 2, "layer7" },
+        { &pithp_qop_add, 1, 1, 1, 0, 1, "operands" },
+    };
+    for (size_t i = 0; i < PITHP_LEN(t); i++) {
+        teardown();
+        setup();
+        pith_shape s = PITH_SHAPE(1, 4, 4, 2);
+        int in[2] = { pithp_q_input(g, "a", PITH_I8, s, (pithp_qparam){ t[i].sa, 0 }),
+                      pithp_q_input(g, "b", PITH_I8, s, (pithp_qparam){ t[i].sb, 0 }) };
+        ck_assert_int_eq(op(t[i].op, in, t[i].n, NULL, t[i].out, t[i].zero), PITHP_QNONE);
+        expect("layer7");
+        expect(t[i].say);
+    }
+}
+END_TEST
+
+/* SiLU is two ops; the table of the first is the integer logistic, and a residual takes its operand's place. */
+START_TEST(silu_in_place)
+{
+    int x = pithp_q_input(g, "x", PITH_I8, PITH_SHAPE(1, 1, 1, 4), (pithp_qparam){ 1.0f / 16, 0 });
+    int s = op(&pithp_qop_logistic, &x, 1, NULL, 1.0f / 256, -128);
+    int y = pithp_q_op(g, &pithp_qop_mul, "y", (int[]){ x, s }, 2, NULL, (pithp_qparam){ 1.0f / 16, 0 });
+    pithp_q_output(g, y);
+    pithp_qplan *p = pithp_qplan_new(g, (pithp_qplan_cfg){ .reference = true });
+    ck_assert_ptr_nonnull(p);
+    int8_t in[4] = { 0, 16, -16, 127 }, out[4];
+    uint64_t before = c->allocations;
+    ck_assert_int_eq(pithp_qplan_run(p, 1, (const void *[]){ in }, (void *[]){ out }), PITH_OK);
+    ck_assert_uint_eq(c->allocations, before);
+    /* x sigmoid(x) at 0, 1, -1, 7.9: 0, 0.731, -0.269, 7.93, in sixteenths; sigmoid saturates at 255/256 */
+    ck_assert_int_eq(out[0], 0);
+    ck_assert_int_eq(out[1], 12);
+    ck_assert_int_eq(out[2], -4);
+    ck_assert_int_eq(out[3], 127);
+    ck_assert_uint_eq(pithp_qplan_arena(p), 2 * 128); /* y lies where x or s did */
+}
+END_TEST
+
+static int watched;
+static void watch(void *arg, int64_t sample, const pithp_qtensor *t, const void *data)
+{
+    watched += (int)sample + *(const int8_t *)data;
+    ck_assert_str_eq(t->name, "layer7");
+    ck_assert_ptr_eq(arg, g);
+}
+
+START_TEST(watching)
+{
+    int x = pithp_q_input(g, "x", PITH_I8, PITH_SHAPE(1, 3), (pithp_qparam){ 1, 0 });
+    pithp_q_output(g, op(&pithp_qop_relu, &x, 1, NULL, 1, 0));
+    pithp_qplan *p = pithp_qplan_new(g, (pithp_qplan_cfg){ .batch = 2, .watch = watch, .watch_arg = g });
+    int8_t in[6] = { 5, 1, 1, 7, -1, -1 }, out[6];
+    watched = 0;
+    pithp_qplan_run(p, 2, (const void *[]){ in }, (void *[]){ out });
+    ck_assert_int_eq(watched, 5 + 1 + 7);
+    ck_assert_mem_eq(out, ((int8_t[]){ 5, 1, 1, 7, 0, 0 }), 6);
+}
+END_TEST
+
+START_TEST(one_rounding)
+{
+    int x = pithp_q_input(g, "x", PITH_I8, PITH_SHAPE(1, 1), (pithp_qparam){ 1, 0 });
+    pithp_q_output(g, op(&pithp_qop_quantize, &x, 1, NULL, 4, 0));
+    int8_t in = 5, twice = 0, once = 0; /* 5/4: 2.5 -> 3, 1.5 -> 2; or 1.25 -> 1 */
+    pithp_qplan *a = pithp_qplan_new(g, (pithp_qplan_cfg){ 0 });
+    pithp_qplan *b = pithp_qplan_new(g, (pithp_qplan_cfg){ .single = true });
+    pithp_qplan_run(a, 1, (const void *[]){ &in }, (void *[]){ &twice });
+    pithp_qplan_run(b, 1, (const void *[]){ &in }, (void *[]){ &once });
+    ck_assert_int_eq(twice, 2);
+    ck_assert_int_eq(once, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("int8");
@@ -170,5 +271,9 @@ int main(void)
     tcase_add_test(t, conv_by_hand);
     tcase_add_test(t, refusals);
     tcase_add_test(t, absurd_shapes);
+    tcase_add_test(t, ops_refuse);
+    tcase_add_test(t, silu_in_place);
+    tcase_add_test(t, watching);
+    tcase_add_test(t, one_rounding);
     return suite_run("int8", s);
 }
