@@ -17,11 +17,12 @@ typedef struct {
 
 enum { MOST_SEGMENTS = 1024 };
 
-/* A depthwise filter: [S][words down a column][positions] words. */
+/* A depthwise filter, [lines][S][words down a column][positions] words: the rows that are interleaved at a time are enough
+   for several rows of the result (lines); line i has its taps i*stride rows lower, zeros elsewhere. */
 typedef struct {
     ifactors f;
     const int32_t *w;
-    int64_t words, positions;
+    int64_t words, positions, lines;
 } icolumns;
 
 /* Vectors of the panel that begins where `left` channels are left. */

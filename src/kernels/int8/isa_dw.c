@@ -45,7 +45,7 @@ static int64_t gather(const pithp_iconv *g, const icolumns *w, const int8_t *x, 
         const int8_t *r[WORD];
         for (int i = 0; i < WORD; i++) {
             int64_t ih = p * g->stride[0] - g->pad[0] + (j * WORD + i) * g->dilation[0];
-            r[i] = j * WORD + i < g->r && ih >= 0 && ih < g->h ? x + ih * g->w * g->c : none;
+            r[i] = ih >= 0 && ih < g->h ? x + ih * g->w * g->c : none; /* past the filter: times zero */
         }
         interleave(r, g->w * g->c, g->zero_in, to + g->pad[1] * g->c);
         for (int64_t i = 0; i < g->pad[1] * g->c; i++)
@@ -57,12 +57,12 @@ static int64_t gather(const pithp_iconv *g, const icolumns *w, const int8_t *x, 
 }
 
 /* nq results of one row times nv vectors of channels from c on, n of which exist. */
-static ALWAYS void tile(int nq, int nv, bool relu, const pithp_iconv *g, const icolumns *w, const int32_t *in,
-                        int64_t plane, int64_t c, int n, int8_t *y)
+static ALWAYS void tile(int nq, int nv, bool relu, const pithp_iconv *g, const icolumns *w, const int32_t *wp,
+                        const int32_t *in, int64_t plane, int64_t c, int n, int8_t *y)
 {
     V acc[8][4];
     int64_t step = g->stride[1] * g->c;
-    const int32_t *wp = w->w + c;
+    wp += c;
     UNROLL
     for (int v = 0; v < nv; v++)
         UNROLL
@@ -92,28 +92,28 @@ static ALWAYS void tile(int nq, int nv, bool relu, const pithp_iconv *g, const i
 
 /* All results of a row for nv vectors of channels, nq at a time. */
 static ALWAYS void strip(int nq, int nv, bool relu, const pithp_iconv *g, const icolumns *w,
-                         const int32_t *in, int64_t plane, int64_t c, int8_t *y)
+                         const int32_t *wp, const int32_t *in, int64_t plane, int64_t c, int8_t *y)
 {
     int64_t step = g->stride[1] * g->c, q = 0;
     int n = (int)PITHP_MIN(g->c - c, nv * L);
     for (; q + nq <= g->q; q += nq)
-        tile(nq, nv, relu, g, w, in + q * step, plane, c, n, y + q * g->c);
+        tile(nq, nv, relu, g, w, wp, in + q * step, plane, c, n, y + q * g->c);
     for (; q < g->q; q++)
-        tile(1, nv, relu, g, w, in + q * step, plane, c, n, y + q * g->c);
+        tile(1, nv, relu, g, w, wp, in + q * step, plane, c, n, y + q * g->c);
 }
 
-static ALWAYS void row(bool relu, const pithp_iconv *g, const icolumns *w, const int32_t *in, int64_t plane,
-                       int8_t *y)
+static ALWAYS void row(bool relu, const pithp_iconv *g, const icolumns *w, const int32_t *wp,
+                       const int32_t *in, int64_t plane, int8_t *y)
 {
     int64_t c = 0;
 #ifdef __AVX512F__
     for (; c + 4 * L <= g->c; c += 4 * L)
-        strip(3, 4, relu, g, w, in, plane, c, y);
+        strip(3, 4, relu, g, w, wp, in, plane, c, y);
 #endif
     for (; c + 2 * L <= g->c; c += 2 * L)
-        strip(3, 2, relu, g, w, in, plane, c, y);
+        strip(3, 2, relu, g, w, wp, in, plane, c, y);
     for (; c < g->c; c += L)
-        strip(6, 1, relu, g, w, in, plane, c, y);
+        strip(6, 1, relu, g, w, wp, in, plane, c, y);
 }
 
 void IKERN(depthwise_run)(const pithp_iconv *g, const void *pack, const int8_t *x, int64_t p0, int64_t p1,
@@ -123,11 +123,14 @@ void IKERN(depthwise_run)(const pithp_iconv *g, const void *pack, const int8_t *
     int8_t *none = scratch;
     int32_t *words = (int32_t *)(none + ((g->w * g->c + 128 + 63) / 64) * 64);
     memset(none, g->zero_in, (size_t)(g->w * g->c));
-    for (int64_t p = p0; p < p1; p++) {
+    for (int64_t p = p0; p < p1; p += w->lines) {
         int64_t plane = gather(g, w, x, p, none, words) * g->c;
-        if (w->f.relu)
-            row(true, g, w, words, plane, y + p * g->q * g->c);
-        else
-            row(false, g, w, words, plane, y + p * g->q * g->c);
+        for (int64_t i = 0; i < w->lines && p + i < p1; i++) {
+            const int32_t *wp = w->w + i * g->s * w->words * w->positions;
+            if (w->f.relu)
+                row(true, g, w, wp, words, plane, y + (p + i) * g->q * g->c);
+            else
+                row(false, g, w, wp, words, plane, y + (p + i) * g->q * g->c);
+        }
     }
 }

@@ -183,6 +183,18 @@ void IKERN(conv_pack)(const pithp_iconv *g, int64_t worst, const int8_t *w, cons
 
 /* ---- Depthwise ------------------------------------------------------------------------------------------------------*/
 
+/* The word of rows row .. row+WORD-1 of filter column s of channel k, the filter beginning `down` rows lower. */
+static int32_t column_word(const pithp_iconv *g, const int8_t *w, int64_t s, int64_t k, int64_t row,
+                           int64_t down)
+{
+    int8_t tap[WORD];
+    for (int64_t i = 0; i < WORD; i++) {
+        int64_t r = row + i - down;
+        tap[i] = r >= 0 && r < g->r ? w[(r * g->s + s) * g->c + k] : 0;
+    }
+    return word_of(tap, 1, WORD);
+}
+
 void IKERN(depthwise_pack)(const pithp_iconv *g, int64_t worst, const int8_t *w, const int32_t *bias,
                            void *to, size_t *bytes, size_t *scratch)
 {
@@ -190,25 +202,26 @@ void IKERN(depthwise_pack)(const pithp_iconv *g, int64_t worst, const int8_t *w,
     if (g->k != g->c || g->c > INT16_MAX || g->w > INT16_MAX || !fits(g, worst))
         return;
     icolumns p = { .words = (g->r + WORD - 1) / WORD, .positions = (g->c + L - 1) / L * L };
-    int64_t columns = (g->q - 1) * g->stride[1] + (g->s - 1) * g->dilation[1] + 1;
+    p.lines = g->dilation[0] == 1 ? (WORD * p.words - g->r) / g->stride[0] + 1 : 1;
+    int64_t columns = (g->q - 1) * g->stride[1] + (g->s - 1) * g->dilation[1] + 1,
+            size = g->s * p.words * p.positions;
     columns = PITHP_MAX(columns, g->pad[1] + g->w);
     size_t head = up(sizeof p), fac = IKERN(factors_bytes)(p.positions), map = up((size_t)p.positions * 4);
-    *bytes = head + fac + (size_t)(g->s * p.words * p.positions) * 4 + 2 * map;
+    *bytes = head + fac + (size_t)(p.lines * size) * 4 + 2 * map;
     *scratch = up((size_t)(columns * g->c * p.words) * 4 + 1024) + up((size_t)(g->w * g->c) + 128);
     if (!to)
         return;
     uint8_t *at = (uint8_t *)to + head;
-    int32_t *weights = (int32_t *)(at + fac), *chan = weights + g->s * p.words * p.positions,
-            *start = chan + map / 4;
+    int32_t *weights = (int32_t *)(at + fac), *chan = weights + p.lines * size, *start = chan + map / 4;
     for (int64_t i = 0; i < p.positions; i++) {
         chan[i] = i < g->c ? (int32_t)i : -1;
         if (i < g->c)
             start[i] = start_of(g, w + i, g->r * g->s, g->c, bias ? bias[i] : 0);
-        for (int64_t s = 0; s < g->s; s++)
-            for (int64_t j = 0; j < p.words; j++)
-                weights[(s * p.words + j) * p.positions + i] =
-                    i < g->c ? word_of(w + (j * WORD * g->s + s) * g->c + i, g->s * g->c, g->r - j * WORD)
-                             : 0;
+        for (int64_t n = 0; n < p.lines * g->s * p.words; n++)
+            weights[n * p.positions + i] = i < g->c
+                                               ? column_word(g, w, n / p.words % g->s, i, n % p.words * WORD,
+                                                             n / p.words / g->s * g->stride[0])
+                                               : 0;
     }
     p.w = weights;
     IKERN(factors)(g, worst, start, chan, p.positions, at, &p.f);
