@@ -100,6 +100,14 @@ tflm=0.dev20261023182759
 mkdir "$work/int8"
 mkdir "$work/int8-tflite"
 check "integer ops: random cases written as .tflite" "$build/tests/interop/dump_int8_tflite" "$work/int8-tflite" 20
+# A whole network, quantized on the drawn set, and its pictures.
+mkdir "$work/whole"
+whole_network() {
+    "$build/pith-draw" -o "$work/drawn" --train 60 --val 40 --size 96 --quiet &&
+        "$build/pith" quantize "$work/efnet-nano-96/model.pith" --data "$work/drawn" -o "$work/quantized.pith" --samples 40 --no-eval -q &&
+        "$build/tests/interop/dump_int8_tflite" "$work/whole" "$work/quantized.pith" "$work"/drawn/val/*/*.jpg
+}
+check "efnet-nano quantized and written as .tflite" whole_network
 check "integer ops: random cases written" "$build/tests/interop/dump_int8" "$work/int8" "${INTEROP_OUTPUTS:-1000000}"
 if "$venv/bin/python" -c "import tflite_micro" 2>/dev/null || "$venv/bin/pip" install -q "tflite-micro==$tflm" >"$work/log" 2>&1; then
     :
@@ -110,6 +118,7 @@ if have tflite,flatbuffers,tflite_micro flatbuffers==25.12.19 tflite==2.18.0 tfl
     check "integer ops: TFLite Micro gives the same bytes" "$venv/bin/python" "$here/check_int8.py" "$work/int8" tflm
     cat "$work/log"
     check "integer ops: TFLite Micro gives the same bytes from our .tflite files" "$venv/bin/python" "$here/check_tflite_int8.py" "$work/int8-tflite"
+    check "efnet-nano: TFLite Micro gives the same bytes" "$venv/bin/python" "$here/check_tflite_int8.py" "$work/whole"
 fi
 if have tflite,flatbuffers,ai_edge_litert flatbuffers==25.12.19 tflite==2.18.0 ai-edge-litert==2.3.0; then
     check "integer ops: LiteRT differs only where it is known to" "$venv/bin/python" "$here/check_int8.py" "$work/int8" litert
