@@ -407,6 +407,18 @@ static void check_optimisers(const pithp_kern *k, int64_t n, bool nesterov, bool
              (pith_real)eps, (pith_real)wd, (pith_real)c1, (pith_real)c2, (pith_real)gs, (pith_real)ed);
     check_close(&w, wa, "adamw w"), check_close(&m, ma, "adamw m"), check_close(&v, va, "adamw v");
     check_close(&e, ea, "adamw ema"), check_close(&g, want, "g");
+    memcpy(g.p, g2.p, (size_t)n * sizeof *g.p);
+    for (int64_t i = 0; i < n; i++) { /* from where adamw arrived; b1 stands for the momentum */
+        double old = (double)w.p[i], gr = (double)g2.p[i] * gs + wd * old;
+        va[i] = b2 * (double)v.p[i] + (1 - b2) * gr * gr;
+        ma[i] = b1 * (double)m.p[i] + lr * gr / sqrt(va[i] + 1e-3);
+        wa[i] = old - ma[i];
+        ea[i] = (double)e.p[i] + (with_ema ? (1 - ed) * (wa[i] - (double)e.p[i]) : 0);
+    }
+    k->rmsprop(w.p, g.p, m.p, v.p, with_ema ? e.p : NULL, n, (pith_real)lr, (pith_real)b1, (pith_real)b2,
+               (pith_real)1e-3, (pith_real)wd, (pith_real)gs, (pith_real)ed);
+    check_close(&w, wa, "rmsprop w"), check_close(&m, ma, "rmsprop m"), check_close(&v, va, "rmsprop v");
+    check_close(&e, ea, "rmsprop ema"), check_close(&g, want, "g");
     free(want);
     buf_free(&w), buf_free(&g), buf_free(&m), buf_free(&v), buf_free(&e);
     buf_free(&w2), buf_free(&g2), buf_free(&m2), buf_free(&e2);

@@ -43,6 +43,12 @@ static void twin_step(twin *t, const pith_opt_cfg *f, const double *g, int step,
             u += f->weight_decay * t->w[i];
             t->m[i] = f->momentum * t->m[i] + u;
             t->w[i] -= f->lr * (f->nesterov ? u + f->momentum * t->m[i] : t->m[i]);
+        } else if (f->kind ==
+                   PITH_OPT_RMSPROP) { /* TensorFlow's: v begins at 1, eps inside the root, lr in m */
+            u += f->weight_decay * t->w[i];
+            t->v[i] = f->rho * (step == 0 ? 1 : t->v[i]) + (1 - f->rho) * u * u;
+            t->m[i] = f->momentum * t->m[i] + f->lr * u / sqrt(t->v[i] + f->eps);
+            t->w[i] -= t->m[i];
         } else {
             t->m[i] = f->beta1 * t->m[i] + (1 - f->beta1) * u;
             t->v[i] = f->beta2 * t->v[i] + (1 - f->beta2) * u * u;
@@ -111,6 +117,10 @@ static const pith_opt_cfg kinds[] = {
     { .kind = PITH_OPT_ADAMW, .lr = 0.1, .weight_decay = PITH_ZERO },
     { .kind = PITH_OPT_ADAMW, .lr = 0.1, .beta1 = 0.5, .beta2 = 0.7, .eps = 1e-3, .weight_decay = 0.1 },
     { .kind = PITH_OPT_ADAMW, .lr = 0.01, .beta1 = PITH_ZERO, .ema_decay = 0.9, .clip_norm = 1 },
+    { .kind = PITH_OPT_RMSPROP },
+    { .kind = PITH_OPT_RMSPROP, .lr = 0.1, .momentum = PITH_ZERO, .weight_decay = PITH_ZERO },
+    { .kind = PITH_OPT_RMSPROP, .lr = 0.05, .rho = 0.5, .eps = 0.1, .weight_decay = 0.1, .ema_decay = 0.9 },
+    { .kind = PITH_OPT_RMSPROP, .lr = 0.05, .rho = PITH_ZERO, .momentum = 0.5, .clip_norm = 0.5 },
 };
 
 START_TEST(optimisers) { compare(kinds[_i]); }
@@ -131,6 +141,12 @@ START_TEST(opt_refuses)
                                  { .ema_decay = 1 },
                                  { .clip_norm = -2 },
                                  { .weight_decay = INFINITY },
+                                 { .kind = PITH_OPT_RMSPROP, .rho = 1 },
+                                 { .n_lr_scale = 1 },
+                                 { .n_lr_scale = -1 },
+                                 { .lr_scale = &(pith_lr_scale){ NULL, 1 }, .n_lr_scale = 1 },
+                                 { .lr_scale = &(pith_lr_scale){ "*", -1 }, .n_lr_scale = 1 },
+                                 { .lr_scale = &(pith_lr_scale){ "*", NAN }, .n_lr_scale = 1 },
                                  { .kind = (pith_opt_kind)9 } };
     for (size_t i = 0; i < PITHP_LEN(bad); i++) {
         ck_assert_ptr_null(pith_opt_new(c, bad[i]));
@@ -187,9 +203,10 @@ START_TEST(same_on_all_threads)
 {
     enum { ROOM = 6 * PITHP_OPT_CHUNK };
     const pith_opt_cfg cfg[] = { { .clip_norm = 0.5, .ema_decay = 0.9 },
-                                 { .kind = PITH_OPT_ADAMW, .clip_norm = 0.5 } };
+                                 { .kind = PITH_OPT_ADAMW, .clip_norm = 0.5 },
+                                 { .kind = PITH_OPT_RMSPROP, .clip_norm = 0.5 } };
     pith_real *a = calloc(ROOM, sizeof *a), *b = calloc(ROOM, sizeof *b);
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < 3; k++) {
         many(1, cfg[k], a, ROOM);
         for (int threads = 2; threads <= 3; threads++) {
             many(threads, cfg[k], b, ROOM);

@@ -163,10 +163,21 @@ PITH_API pith_data_report pith_data_get_report(const pith_data *d);
    flip                   probability of a left-right flip; 0.5
    brightness, contrast, saturation   strength j: a factor uniform in [1-j, 1+j]; 0.2 each
    hue                    strength in turns, uniform in [-hue, hue]; 0 (off)
+   rotate                 degrees, uniform in [-rotate, rotate], about the middle; what lies outside is mirrored; 0 (off)
+   cutout                 probability that a rectangle of the image becomes grey; 0 (off)
+   cutout_min, cutout_max share of the area that it covers; 0.02 and 0.33; its ratio is log-uniform from 3/10 to 10/3
+   mixup                  a > 0: each image becomes lambda of itself and 1 - lambda of another of its batch, and so does
+                          its label; lambda drawn from Beta(a,a), a whole number of 1/256; 0 (off); 0.2 is customary
+   cutmix                 a > 0: a rectangle that covers 1 - lambda of the image comes from another of its batch, and
+                          the label accordingly; 0 (off); 1 is customary. With mixup, each batch takes one of the two
+   mix                    share of the images that mixup and cutmix touch; 1
    source      random resized crop: Szegedy et al., "Going deeper with convolutions", 2014; jitter: Howard,
-               "Some improvements on deep convolutional neural network based image classification", 2013 */
+               "Some improvements on deep convolutional neural network based image classification", 2013; cutout: DeVries,
+               Taylor 2017 and, in this form, Zhong et al., "Random erasing data augmentation", 2020; mixup: Zhang et
+               al. 2018; cutmix: Yun et al. 2019 */
 typedef struct {
     double scale_min, scale_max, ratio_min, ratio_max, flip, brightness, contrast, saturation, hue;
+    double rotate, cutout, cutout_min, cutout_max, mixup, cutmix, mix;
 } pith_augment_cfg;
 
 /* How batches are made.
@@ -175,6 +186,7 @@ typedef struct {
    seed        of order and augmentation
    shuffle     a new order every epoch; else in order of class and path
    drop_last   leaves out an incomplete last batch
+   size        side of the images delivered; 0 = the data set's; 8 to 1024
    augment     makes random variants by `aug`; else the evaluation transform: of the stored image the centre square
                of 7/8 of its short side (but no fewer than `size` pixels where there are as many), resized to
                size x size with antialiasing
@@ -187,12 +199,15 @@ typedef struct {
     bool shuffle, drop_last, augment;
     pith_augment_cfg aug;
     int threads, depth;
+    int size;
 } pith_loader_cfg;
 
 /* One batch. Pointers are the loader's, valid until the next call that takes the loader.
    n           images in this batch, 1 to cfg.batch
-   x           [n,size,size,3] real, (pixel - 128) / 128, the pixel a whole number from 0 to 255
+   x           [n,size,size,3] real, (pixel - 128) / 128, the pixel a whole number from 0 to 255 (mixed images: of 1/256)
    labels      [n]
+   other       [n] the second label of mixed images; NULL where mixup and cutmix are off
+   weight      [n] share of `labels`, 0 to 1; the rest is `other`'s; NULL where they are off
    samples     [n] indices as in pith_data_at
    epoch, index   which batch of which epoch this is */
 typedef struct {
@@ -202,6 +217,8 @@ typedef struct {
     const int64_t *samples;
     uint32_t epoch;
     int64_t index;
+    const int32_t *other;
+    const pith_real *weight;
 } pith_batch;
 
 /* Makes a loader, standing before batch 0 of epoch 0. Its buffers are allocated here; delivering batches

@@ -12,6 +12,7 @@
 #include <pith/ops.h>
 #include <pith/quant.h>
 #include <pith/quantizer.h>
+#include <pith/report.h>
 #include <pith/tensor.h>
 #include <pith/train.h>
 

@@ -73,6 +73,7 @@ typedef struct {
     int64_t batch; /* most samples; 0: as the graph was recorded */
     bool train;    /* training mode; with a scalar float target also the backward pass */
     bool no_fuse;  /* keep every node as it was recorded (tests) */
+    int image_size; /* side of the images [N,H,W,C] that go in; 0: as recorded. For networks that any size suits */
 } pith_plan_cfg;
 
 /* errors   NULL after any error (recorded). ownership: the context's. Since 0.1. */

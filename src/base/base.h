@@ -124,8 +124,11 @@ typedef enum {
     PITHP_USE_SPLIT,
     PITHP_USE_MIX,
     PITHP_USE_OTHER,
-    PITHP_USE_CLUSTER,     /* first centres of k-means; epoch = which start */
-    PITHP_USE_DROP_CONNECT /* as PITHP_USE_DROPOUT */
+    PITHP_USE_CLUSTER,      /* first centres of k-means; epoch = which start */
+    PITHP_USE_DROP_CONNECT, /* as PITHP_USE_DROPOUT */
+    PITHP_USE_ROTATE,
+    PITHP_USE_ERASE,
+    PITHP_USE_MIX_BATCH /* sample = the batch's number in its epoch */
 } pithp_use;
 
 typedef struct {
@@ -158,6 +161,8 @@ pith_status pithp_save_begin(pith_ctx *c, pithp_save *s, const char *path);
 pith_status pithp_save_write(pith_ctx *c, pithp_save *s, const void *p, size_t n);
 pith_status pithp_save_commit(pith_ctx *c, pithp_save *s,
                               bool keep_previous); /* previous goes to PATH.prev */
+/* All of it at once, n bytes. */
+pith_status pithp_file_write(pith_ctx *c, const char *path, const void *p, size_t n);
 void pithp_save_abort(pith_ctx *c, pithp_save *s); /* also after a failed write or commit; twice is allowed */
 
 /* A whole file, read-only, memory-mapped. */

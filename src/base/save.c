@@ -237,3 +237,16 @@ void pithp_save_abort(pith_ctx *c, pithp_save *s)
     pithp_free(c, s->path);
     *s = (pithp_save){ 0 };
 }
+
+pith_status pithp_file_write(pith_ctx *c, const char *path, const void *p, size_t n)
+{
+    pithp_save s;
+    pith_status e = pithp_save_begin(c, &s, path);
+    if (e == PITH_OK)
+        e = pithp_save_write(c, &s, p, n);
+    if (e == PITH_OK)
+        e = pithp_save_commit(c, &s, false);
+    if (e != PITH_OK)
+        pithp_save_abort(c, &s);
+    return e;
+}

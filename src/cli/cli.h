@@ -9,13 +9,20 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* ---- Options -------------------------------------------------------------------------------------------------
    A verb's options are one table: it is parsed, shown by --help, written to args.json and read back from it. */
-typedef enum { OPT_FLAG, OPT_INT, OPT_REAL, OPT_TEXT, OPT_SEED, OPT_END } opt_kind;
+typedef enum { OPT_FLAG, OPT_INT, OPT_REAL, OPT_TEXT, OPT_LIST, OPT_SEED, OPT_END } opt_kind;
+
+/* What an option that may be repeated was given. */
+enum { LIST_MOST = 32 };
+typedef struct {
+    const char *text[LIST_MOST];
+    int n;
+} opt_list;
 
 typedef struct {
     const char *name; /* "--batch" without the dashes */
     char letter;      /* 'o' for -o; 0: none */
     opt_kind kind;
-    void *to;          /* bool, int, double, const char *, uint64_t */
+    void *to;          /* bool, int, double, const char *, opt_list, uint64_t */
     const char *value; /* how the value is called in the help text */
     const char *help;
     double min, max; /* of OPT_INT and OPT_REAL */
@@ -38,6 +45,10 @@ typedef struct {
     {                                                           \
         name, letter, OPT_TEXT, &(to), value, help, 0, 0, false \
     }
+#define LIST(name, letter, to, value, help)                     \
+    {                                                           \
+        name, letter, OPT_LIST, &(to), value, help, 0, 0, false \
+    }
 #define SEED(name, letter, to, value, help)                     \
     {                                                           \
         name, letter, OPT_SEED, &(to), value, help, 0, 0, false \
@@ -56,9 +67,8 @@ typedef struct {
 /* Parses argv[1..]; operands[] gets what is not an option. Returns -1 to go on, else the exit status (help was printed,
    or the use was wrong and stderr says how). A real zero is stored as PITH_ZERO. */
 int opts_parse(const verb *v, opt *table, int argc, char **argv, const char **operands, int *n_operands);
-json_t *opts_json(const opt *table); /* all values, by name */
-bool opts_from_json(opt *table, const json_t *values,
-                    const char *path); /* says on stderr what does not fit */
+json_t *opts_json(const opt *table);                               /* all values, by name */
+bool opts_from_json(opt *table, json_t *values, const char *path); /* says on stderr what does not fit */
 
 /* ---- Common ground ------------------------------------------------------------------------------------------- */
 typedef struct {
@@ -98,6 +108,72 @@ int model_image_size(const pith_model *m); /* 0, and it is said: the model does 
 pith_status remember_classes(pith_model *m, const pith_data *d);
 pith_data *open_data(pith_ctx *c, const char *dir, int size, const common *k, double max_bad);
 
+/* ---- recipe.c: how a network is trained; shared by train and lr-find ------------------------------------------ */
+typedef struct {
+    const char *optimizer, *schedule;
+    int epochs, batch, accumulate, unfreeze_after;
+    double lr, momentum, weight_decay, clip, ema, smoothing, warmup, final_lr, gamma, step_epochs;
+    double crop_min, jitter, hue, rotate, cutout, mixup, cutmix, mix_share;
+    bool no_augment;
+    opt_list lr_scale, freeze;
+    /* Made of the texts above by recipe_read: */
+    pith_lr_scale scales[LIST_MOST];
+    char patterns[LIST_MOST][128];
+    pith_size_step sizes[LIST_MOST];
+    int n_sizes;
+} recipe;
+
+#define RECIPE_OPTS(r)                                                                                     \
+    INT("batch", 'b', (r).batch, "B", 1, 65536, "images a step (default 64)"),                             \
+        INT("accumulate", 0, (r).accumulate, "N", 1, 4096,                                                 \
+            "batches whose gradients make one step (default 1)"),                                          \
+        TEXT("optimizer", 0, (r).optimizer, "sgd|adamw|rmsprop",                                           \
+             "default sgd, Nesterov momentum; rmsprop is TensorFlow's, as EfficientNet was trained"),      \
+        REAL("lr", 0, (r).lr, "LR", 0, 100,                                                                \
+             "peak learning rate (default 0.1 for a batch of 64, in proportion; adamw 0.001, rmsprop "     \
+             "0.004)"),                                                                                    \
+        LIST("lr-scale", 0, (r).lr_scale, "PATTERN=F",                                                     \
+             "parameters of these names ('classifier.*=10') learn at F times the rate; may be repeated"),  \
+        REAL("momentum", 0, (r).momentum, "M", 0, 0.9999, "of sgd and rmsprop (default 0.9)"),             \
+        REAL("weight-decay", 0, (r).weight_decay, "WD", 0, 1,                                              \
+             "not on batch norm and biases (default 1e-4; adamw 0.01, rmsprop 1e-5)"),                     \
+        REAL("clip", 0, (r).clip, "NORM", 0, 1e9, "limit of the gradient's norm (default: none)"),         \
+        REAL("ema", 0, (r).ema, "DECAY", 0, 0.999999,                                                      \
+             "moving average of the weights (default 0.999); 0: off"),                                     \
+        REAL("smoothing", 0, (r).smoothing, "S", 0, 0.9, "label smoothing (default 0.1)"),                 \
+        LIST("freeze", 0, (r).freeze, "PATTERN",                                                           \
+             "do not train parameters of these names; '!PATTERN' frees some again; may be repeated"),      \
+        FLAG("no-augment", 0, (r).no_augment, "no random crops, flips or colours"),                        \
+        REAL("crop-min", 0, (r).crop_min, "SHARE", 0.01, 1, "least area of a random crop (default 0.35)"), \
+        REAL("jitter", 0, (r).jitter, "J", 0, 1, "of brightness, contrast, saturation (default 0.2)"),     \
+        REAL("hue", 0, (r).hue, "H", 0, 0.5, "turns by at most H of the colour wheel (default 0)"),        \
+        REAL("rotate", 0, (r).rotate, "DEG", 0, 180, "turns by at most DEG degrees (default 0)"),          \
+        REAL("cutout", 0, (r).cutout, "P", 0, 1, "probability of a grey rectangle (default 0)"),           \
+        REAL("mixup", 0, (r).mixup, "A", 0, 100,                                                           \
+             "blends pairs of images, share from Beta(A,A) (default 0)"),                                  \
+        REAL("cutmix", 0, (r).cutmix, "A", 0, 100, "pastes parts of other images, likewise (default 0)"),  \
+        REAL("mix-share", 0, (r).mix_share, "P", 0, 1, "of the images that these two touch (default 1)")
+
+/* What is of no use to lr-find. */
+#define SCHEDULE_OPTS(r)                                                                               \
+    INT("epochs", 'e', (r).epochs, "E", 1, 100000, "passes over the training images (default 40)"),    \
+        INT("unfreeze-after", 0, (r).unfreeze_after, "K", 1, 100000, "epochs; then all of it trains"), \
+        TEXT("schedule", 0, (r).schedule, "KIND",                                                      \
+             "cosine (default), step, constant, onecycle or exponential"),                             \
+        REAL("warmup", 0, (r).warmup, "EPOCHS", 0, 1000,                                               \
+             "of the learning rate (default 2; onecycle 0.3 of all)"),                                 \
+        REAL("final-lr", 0, (r).final_lr, "LR", 0, 100, "where cosine and onecycle end"),              \
+        REAL("gamma", 0, (r).gamma, "G", 0, 1, "factor of step (default 0.1) and exponential (0.97)"), \
+        REAL("step-epochs", 0, (r).step_epochs, "EPOCHS", 0.001, 1e6,                                  \
+             "between factors (default a third of all; exponential 2.4)")
+
+/* Fills f from the recipe; false: it is said what is wrong, and the use was wrong. f points into r. */
+bool recipe_read(recipe *r, uint64_t seed, pith_fit_cfg *f);
+/* --image-size of a training: "96", "64:96" or "64,80@10,96@20". *size: the largest, that of the data; 0: text is NULL. */
+bool recipe_sizes(recipe *r, const char *text, int *size);
+/* Patterns that match none of the model's parameters: false, and it is said. */
+bool recipe_fits(const recipe *r, const pith_model *m);
+
 /* ---- Progress ------------------------------------------------------------------------------------------------ */
 typedef struct {
     bool terminal, quiet;
@@ -111,7 +187,7 @@ void progress_count(progress_view *v, const char *what, int64_t done, int64_t to
 void progress_close(progress_view *v);
 
 /* ---- Verbs --------------------------------------------------------------------------------------------------- */
-extern const verb verb_train, verb_eval, verb_predict, verb_info, verb_bench, verb_data, verb_export,
+extern const verb verb_train, verb_lr_find, verb_eval, verb_predict, verb_info, verb_bench, verb_data, verb_export,
     verb_quantize, verb_qat;
 
 #endif

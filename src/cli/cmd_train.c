@@ -10,11 +10,12 @@
 
 typedef struct {
     common k;
-    const char *data, *model, *init, *head, *out, *optimizer, *schedule, *resume;
+    recipe r;
+    const char *data, *model, *init, *head, *out, *resume, *image_size;
     model_opts net;
-    int epochs, batch, accumulate, eval_every;
-    double lr, momentum, weight_decay, clip, ema, smoothing, warmup, max_bad, crop_min, jitter, save_every;
-    bool no_augment, force;
+    int eval_every;
+    double max_bad, save_every;
+    bool force;
 } train_opts;
 
 /* The signal handler's flag: the one thing a handler may touch (sig_atomic_t is int here). */
@@ -26,58 +27,17 @@ static void on_interrupt(int sig)
     signal(sig, SIG_DFL); /* a second one ends the program at once */
 }
 
-static bool choose(const char *value, const char *const *names, int n, int *out, const char *option)
+static bool fit_cfg(train_opts *o, pith_fit_cfg *f)
 {
-    *out = 0;
-    if (value == NULL)
-        return true;
-    for (int i = 0; i < n; i++)
-        if (strcmp(names[i], value) == 0) {
-            *out = i;
-            return true;
-        }
-    say("--%s %s: not known; 'pith train --help' lists what is", option, value);
-    return false;
-}
-
-static bool fit_cfg(const train_opts *o, pith_fit_cfg *f)
-{
-    static const char *const optimizers[] = { "sgd", "adamw" }, *const schedules[] = { "cosine", "step",
-                                                                                       "constant" };
-    int kind, schedule;
-    if (!choose(o->optimizer, optimizers, 2, &kind, "optimizer") ||
-        !choose(o->schedule, schedules, 3, &schedule, "schedule"))
+    if (!recipe_read(&o->r, o->k.seed, f) || !recipe_sizes(&o->r, o->image_size, &o->net.image_size))
         return false;
-    *f = (pith_fit_cfg){ .epochs = o->epochs,
-                         .batch = o->batch,
-                         .seed = o->k.seed,
-                         .smoothing = o->smoothing,
-                         .accumulate = o->accumulate,
-                         .eval_every = o->eval_every,
-                         .save_every_minutes = o->save_every,
-                         .out = o->out,
-                         .stop = &stop_flag,
-                         .progress = progress_fit };
-    f->opt = (pith_opt_cfg){ .kind = (pith_opt_kind)kind,
-                             .lr = o->lr,
-                             .momentum = o->momentum,
-                             .ema_decay = o->ema,
-                             .weight_decay = o->weight_decay,
-                             .clip_norm = o->clip,
-                             .nesterov = true };
-    f->schedule = (pith_schedule_cfg){ .kind = (pith_schedule_kind)schedule, .warmup_epochs = o->warmup };
-    f->augment = (pith_augment_cfg){
-        .scale_min = o->crop_min, .brightness = o->jitter, .contrast = o->jitter, .saturation = o->jitter
-    };
-    if (o->no_augment)
-        f->augment = (pith_augment_cfg){ .scale_min = 1,
-                                         .scale_max = 1,
-                                         .ratio_min = 1,
-                                         .ratio_max = 1,
-                                         .flip = PITH_ZERO,
-                                         .brightness = PITH_ZERO,
-                                         .contrast = PITH_ZERO,
-                                         .saturation = PITH_ZERO };
+    f->sizes = o->r.sizes;
+    f->n_sizes = o->r.n_sizes;
+    f->eval_every = o->eval_every;
+    f->save_every_minutes = o->save_every;
+    f->out = o->out;
+    f->stop = &stop_flag;
+    f->progress = progress_fit;
     return true;
 }
 
@@ -164,7 +124,7 @@ static pith_model *make_model(pith_ctx *c, train_opts *o, const pith_data *d)
 static int finish(const train_opts *o, pith_model *m, pith_data *d)
 {
     pith_eval_result r;
-    if (pith_evaluate(m, d, PITH_VAL, o->batch, &r) != PITH_OK)
+    if (pith_evaluate(m, d, PITH_VAL, o->r.batch, &r) != PITH_OK)
         return failed(pith_model_ctx(m));
     if (o->k.json) {
         char last[1024];
@@ -199,6 +159,10 @@ static int train(train_opts *o, const opt *table)
     pith_model *m = d == NULL ? NULL : make_model(c, o, d);
     if (m == NULL)
         return failed(c);
+    if (!recipe_fits(&o->r, m)) {
+        pith_ctx_free(c);
+        return EXIT_USAGE;
+    }
     char room[512];
     if (o->resume == NULL && (!choose_folder(o, room) || !write_args(o, table))) {
         pith_ctx_free(c);
@@ -241,29 +205,16 @@ static int run(int argc, char **argv)
         TEXT("out", 'o', o.out, "RUN", "run folder (default runs/NAME-1, -2, ...)"),
         TEXT("resume", 'r', o.resume, "RUN", "go on with an interrupted run, bit for bit"),
         FLAG("force", 0, o.force, "overwrite a run folder that holds a training"),
-        INT("image-size", 0, o.net.image_size, "P", 8, 1024,
-            "side of the square the network sees (default 96)"),
+        TEXT("image-size", 0, o.image_size, "P",
+             "side of the square the network sees (default 96); 64:96 grows in four stages of equal length; "
+             "64,80@10,96@20: 80 after 10 epochs, 96 after 20"),
         REAL("width", 0, o.net.width, "W", 0.05, 16, "channel multiplier (default 1)"),
         REAL("depth", 0, o.net.depth, "D", 0.05, 16, "repeat multiplier (default 1)"),
         REAL("dropout", 0, o.net.dropout, "P", 0, 0.95, "before the classifier (default: the network's own)"),
         REAL("drop-connect", 0, o.net.drop_connect, "P", 0, 0.95,
              "of residual branches, whole images (default 0)"),
-        INT("epochs", 'e', o.epochs, "E", 1, 100000, "passes over the training images (default 40)"),
-        INT("batch", 'b', o.batch, "B", 1, 65536, "images a step (default 64)"),
-        INT("accumulate", 0, o.accumulate, "N", 1, 4096, "batches whose gradients make one step (default 1)"),
-        TEXT("optimizer", 0, o.optimizer, "sgd|adamw", "default sgd, Nesterov momentum"),
-        REAL("lr", 0, o.lr, "LR", 0, 100,
-             "peak learning rate (default 0.1 for a batch of 64, in proportion)"),
-        REAL("momentum", 0, o.momentum, "M", 0, 0.9999, "of sgd (default 0.9)"),
-        REAL("weight-decay", 0, o.weight_decay, "WD", 0, 1, "not on batch norm and biases (default 1e-4)"),
-        REAL("clip", 0, o.clip, "NORM", 0, 1e9, "limit of the gradient's norm (default: none)"),
-        REAL("ema", 0, o.ema, "DECAY", 0, 0.999999, "moving average of the weights (default 0.999); 0: off"),
-        REAL("smoothing", 0, o.smoothing, "S", 0, 0.9, "label smoothing (default 0.1)"),
-        TEXT("schedule", 0, o.schedule, "cosine|step|constant", "of the learning rate (default cosine)"),
-        REAL("warmup", 0, o.warmup, "EPOCHS", 0, 1000, "of the learning rate (default 2)"),
-        REAL("crop-min", 0, o.crop_min, "SHARE", 0.01, 1, "least area of a random crop (default 0.35)"),
-        REAL("jitter", 0, o.jitter, "J", 0, 1, "of brightness, contrast, saturation (default 0.2)"),
-        FLAG("no-augment", 0, o.no_augment, "no random crops, flips or colours"),
+        RECIPE_OPTS(o.r),
+        SCHEDULE_OPTS(o.r),
         INT("eval-every", 0, o.eval_every, "N", 1, 100000, "epochs between evaluations (default 1)"),
         REAL("save-every", 0, o.save_every, "MINUTES", 0.01, 1e6, "within an epoch (default 5)"),
         REAL("max-bad", 0, o.max_bad, "SHARE", 0, 1, "share of unusable files allowed (default 0.01)"),

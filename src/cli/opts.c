@@ -76,6 +76,17 @@ static bool parse_number(const opt *o, const char *text, double *x)
     return *x >= o->min && *x <= o->max && (o->kind != OPT_INT || *x == floor(*x));
 }
 
+static bool add_text(const opt *o, const char *text)
+{
+    opt_list *l = o->to;
+    if (l->n == LIST_MOST) {
+        say("--%s may be given %d times at most", o->name, LIST_MOST);
+        return false;
+    }
+    l->text[l->n++] = text;
+    return true;
+}
+
 static bool store(const opt *o, const char *text)
 {
     double x;
@@ -83,6 +94,7 @@ static bool store(const opt *o, const char *text)
     switch (o->kind) {
     case OPT_FLAG: *(bool *)o->to = true; return true;
     case OPT_TEXT: *(const char **)o->to = text; return true;
+    case OPT_LIST: return add_text(o, text);
     case OPT_SEED:
         errno = 0;
         *(uint64_t *)o->to = strtoull(text, &end, 10);
@@ -168,6 +180,14 @@ int opts_parse(const verb *v, opt *table, int argc, char **argv, const char **op
     return EXIT_USAGE;
 }
 
+static json_t *list_json(const opt_list *l)
+{
+    json_t *j = json_array();
+    for (int i = 0; i < l->n; i++)
+        json_array_append_new(j, json_string(l->text[i]));
+    return j;
+}
+
 json_t *opts_json(const opt *table)
 {
     json_t *j = json_object();
@@ -178,6 +198,7 @@ json_t *opts_json(const opt *table)
         case OPT_INT: x = json_integer(*(int *)o->to); break;
         case OPT_REAL: x = json_real(*(double *)o->to); break;
         case OPT_TEXT: x = *(const char **)o->to ? json_string(*(const char **)o->to) : json_null(); break;
+        case OPT_LIST: x = list_json(o->to); break;
         case OPT_SEED: { /* as text: JSON integers are signed */
             char text[24];
             snprintf(text, sizeof text, "%llu", (unsigned long long)*(uint64_t *)o->to);
@@ -191,8 +212,20 @@ json_t *opts_json(const opt *table)
     return j;
 }
 
+static bool store_list(const opt *o, const json_t *x)
+{
+    for (size_t i = 0; i < json_array_size(x); i++) {
+        const char *text = json_string_value(json_array_get(x, i));
+        if (text == NULL || !add_text(o, text))
+            return false;
+    }
+    return true;
+}
+
 static bool store_json(const opt *o, const json_t *x)
 {
+    if (o->kind == OPT_LIST)
+        return json_is_array(x) && store_list(o, x);
     if (o->kind == OPT_FLAG && json_is_boolean(x))
         *(bool *)o->to = json_is_true(x);
     else if (o->kind == OPT_INT && json_is_integer(x))
@@ -210,12 +243,24 @@ static bool store_json(const opt *o, const json_t *x)
     return true;
 }
 
-bool opts_from_json(opt *table, const json_t *values, const char *path)
+/* What is a text now may have been a whole number in an older run. */
+static const json_t *as_text(json_t *values, const opt *o, const json_t *x)
+{
+    char text[24];
+    if (o->kind != OPT_TEXT || !json_is_integer(x))
+        return x;
+    snprintf(text, sizeof text, "%lld", (long long)json_integer_value(x));
+    json_object_set_new(values, o->name, json_string(text));
+    return json_object_get(values, o->name);
+}
+
+bool opts_from_json(opt *table, json_t *values, const char *path)
 {
     for (opt *o = table; o->kind != OPT_END; o++) {
         const json_t *x = json_object_get(values, o->name);
         if (x == NULL || o->given)
             continue;
+        x = as_text(values, o, x);
         if (!store_json(o, x)) {
             say("%s: \"%s\" is not a %s", path, o->name,
                 o->kind == OPT_TEXT ? "text" : "number of the right kind");

@@ -13,6 +13,13 @@ pith_augment_cfg pithp_augment_defaults(pith_augment_cfg a)
     a.contrast = PITH_OR(a.contrast, 0.2);
     a.saturation = PITH_OR(a.saturation, 0.2);
     a.hue = PITH_OR(a.hue, 0.0);
+    a.rotate = PITH_OR(a.rotate, 0.0);
+    a.cutout = PITH_OR(a.cutout, 0.0);
+    a.cutout_min = PITH_OR(a.cutout_min, 0.02);
+    a.cutout_max = PITH_OR(a.cutout_max, 0.33);
+    a.mixup = PITH_OR(a.mixup, 0.0);
+    a.cutmix = PITH_OR(a.cutmix, 0.0);
+    a.mix = PITH_OR(a.mix, 1.0);
     return a;
 }
 
@@ -27,7 +34,18 @@ const char *pithp_augment_check(const pith_augment_cfg *a)
     if (!(a->brightness >= 0 && a->brightness <= 1 && a->contrast >= 0 && a->contrast <= 1 &&
           a->saturation >= 0 && a->saturation <= 1))
         return "brightness, contrast, saturation: expected 0 to 1";
-    return a->hue >= 0 && a->hue <= 0.5 ? NULL : "hue: expected 0 to 0.5";
+    if (!(a->hue >= 0 && a->hue <= 0.5))
+        return "hue: expected 0 to 0.5";
+    if (!(a->rotate >= 0 && a->rotate <= 180))
+        return "rotate: expected 0 to 180 degrees";
+    if (!(a->cutout >= 0 && a->cutout <= 1 && a->mix >= 0 && a->mix <= 1))
+        return "cutout, mix: expected a probability from 0 to 1";
+    if (!(a->cutout_min > 0 && a->cutout_min <= a->cutout_max && a->cutout_max <= 1))
+        return "cutout's area: expected 0 < cutout_min <= cutout_max <= 1";
+    if (!((a->mixup == 0 || (a->mixup >= 0.01 && a->mixup <= 100)) &&
+          (a->cutmix == 0 || (a->cutmix >= 0.01 && a->cutmix <= 100))))
+        return "mixup, cutmix: expected 0 (off), or 0.01 to 100";
+    return NULL;
 }
 
 static double between(pithp_rand *r, double low, double high)

@@ -224,6 +224,37 @@ pithp_variant pithp_variant_eval(int w, int h, int size);
 pith_augment_cfg pithp_augment_defaults(pith_augment_cfg a);
 const char *pithp_augment_check(const pith_augment_cfg *a); /* NULL, or which field is absurd */
 
+/* ---- extra.c: what is done to a finished sample --------------------------------------------------------- */
+typedef struct {
+    int x, y, w, h;
+} pithp_box;
+
+typedef struct {
+    double degrees; /* 0: not turned */
+    pithp_box grey; /* w 0: none */
+} pithp_extra;
+
+pithp_extra pithp_extra_draw(const pith_augment_cfg *a, uint64_t seed, uint32_t epoch, uint64_t sample,
+                             int size);
+/* from [size,size,3] with room for one real behind it -> to [size,size,3]: turned counter-clockwise. */
+void pithp_rotate(const pith_real *from, int size, double degrees, pith_real *to);
+void pithp_grey_box(pith_real *x, int size, pithp_box box);
+
+/* ---- mix.c: mixup and cutmix of a finished batch --------------------------------------------------------- */
+/* One sample's part in it. */
+typedef struct {
+    int partner;   /* position in the batch; the partner's partner is this one */
+    int share;     /* of the sample itself, in 1/256: 256 is not mixed */
+    pithp_box box; /* cutmix: what comes from the partner */
+} pithp_mix;
+
+/* mix [n]. True: cutmix. */
+bool pithp_mix_draw(const pith_augment_cfg *a, uint64_t seed, uint32_t epoch, int64_t batch,
+                    const int64_t *samples, int n, int size, pithp_mix *mix);
+/* x [n,size,size,3] in place; row: scratch for size*3 reals. weight [n] is the share that was really taken. */
+void pithp_mix_run(const pithp_mix *mix, bool cut, int n, int size, pith_real *x, pith_real *row,
+                   pith_real *weight);
+
 typedef struct pithp_transform pithp_transform; /* scratch memory of one thread */
 size_t pithp_transform_bytes(int size, int max_width, int max_height);
 pithp_transform *pithp_transform_at(void *memory, pithp_isa isa, int size, int max_width, int max_height);

@@ -55,23 +55,51 @@ static pithp_slot *claim(pith_loader *l)
 
 /* ---- Making one batch ---------------------------------------------------------------------------------- */
 
-static void fill(pith_loader *l, pithp_slot *s, pithp_transform *t)
+/* One sample, as random as cfg wants it. */
+static void variant(const pith_loader *l, const pithp_loader_thread *self, uint32_t epoch, int64_t index,
+                    pith_real *x)
+{
+    const pithp_image *m = &l->d->pack.image[index];
+    const uint8_t *pixels = l->d->base + m->offset;
+    const int size = l->cfg.size;
+    uint64_t key = (uint64_t)index;
+    pithp_variant v = l->cfg.augment
+                          ? pithp_variant_draw(&l->cfg.aug, l->cfg.seed, epoch, key, m->width, m->height)
+                          : pithp_variant_eval(m->width, m->height, size);
+    pithp_extra e = { 0 };
+    if (l->extra)
+        e = pithp_extra_draw(&l->cfg.aug, l->cfg.seed, epoch, key, size);
+    pithp_transform_run(self->transform, pixels, m->width, m->height, &v, e.degrees != 0 ? self->canvas : x);
+    if (e.degrees != 0)
+        pithp_rotate(self->canvas, size, e.degrees, x);
+    if (e.grey.w > 0)
+        pithp_grey_box(x, size, e.grey);
+}
+
+static void mix_batch(const pith_loader *l, pithp_slot *s, const pithp_loader_thread *self)
+{
+    bool cut = pithp_mix_draw(&l->cfg.aug, l->cfg.seed, s->b.epoch, s->b.index, s->samples, s->b.n,
+                              l->cfg.size, self->mix);
+    pithp_mix_run(self->mix, cut, s->b.n, l->cfg.size, s->x, self->canvas, s->weight);
+    for (int i = 0; i < s->b.n; i++)
+        s->other[i] = s->labels[self->mix[i].partner];
+}
+
+static void fill(pith_loader *l, pithp_slot *s, const pithp_loader_thread *self)
 {
     pith_data *d = l->d;
-    size_t pixels = (size_t)d->size * (size_t)d->size * 3;
+    size_t pixels = (size_t)l->cfg.size * (size_t)l->cfg.size * 3;
     for (int i = 0; i < s->b.n; i++) {
         int64_t index = s->samples[i];
-        const pithp_image *m = &d->pack.image[index];
         if (!pithp_data_intact(d, index)) {
             s->damaged = index;
             return;
         }
-        pithp_variant v = l->cfg.augment ? pithp_variant_draw(&l->cfg.aug, l->cfg.seed, s->b.epoch,
-                                                              (uint64_t)index, m->width, m->height)
-                                         : pithp_variant_eval(m->width, m->height, l->d->size);
-        s->labels[i] = m->label;
-        pithp_transform_run(t, d->base + m->offset, m->width, m->height, &v, s->x + (size_t)i * pixels);
+        s->labels[i] = d->pack.image[index].label;
+        variant(l, self, s->b.epoch, index, s->x + (size_t)i * pixels);
     }
+    if (l->mixing)
+        mix_batch(l, s, self);
 }
 
 static void *work(void *arg)
@@ -87,7 +115,7 @@ static void *work(void *arg)
         pithp_slot *s = claim(l);
         l->busy++;
         pthread_mutex_unlock(&l->lock);
-        fill(l, s, self->transform);
+        fill(l, s, self);
         pthread_mutex_lock(&l->lock);
         s->ready = true;
         l->busy--;
@@ -111,7 +139,7 @@ bool pith_loader_next(pith_loader *l, pith_batch *b)
     pithp_slot *s = &l->slot[l->taken % l->n_slots];
     if (!l->n_threads) {
         s = claim(l);
-        fill(l, s, l->thread[0].transform);
+        fill(l, s, &l->thread[0]);
     } else {
         while (l->claimed == l->taken || !s->ready)
             pthread_cond_wait(&l->done, &l->lock);
@@ -168,6 +196,10 @@ static void destroy(pith_ctx *c, pithp_obj *o)
     pithp_free(c, l->x);
     pithp_free(c, l->labels);
     pithp_free(c, l->samples);
+    pithp_free(c, l->other);
+    pithp_free(c, l->weight);
+    pithp_free(c, l->canvas);
+    pithp_free(c, l->mix);
     pithp_free(c, l->order);
     pithp_free(c, l->slot);
     pithp_free(c, l->scratch);
@@ -188,6 +220,7 @@ static pith_status check_cfg(pith_data *d, pith_loader_cfg *cfg)
     cfg->threads = cfg->threads ? cfg->threads : 2;
     cfg->threads = PITHP_MAX(cfg->threads, 0); /* -1: none */
     cfg->depth = cfg->depth ? cfg->depth : cfg->threads + 1;
+    cfg->size = cfg->size ? cfg->size : d->size;
     cfg->aug = pithp_augment_defaults(cfg->aug);
     if (cfg->split != PITH_TRAIN && cfg->split != PITH_VAL)
         return pithp_error(c, PITH_EINVAL, "split %d: expected PITH_TRAIN or PITH_VAL", (int)cfg->split);
@@ -198,6 +231,8 @@ static pith_status check_cfg(pith_data *d, pith_loader_cfg *cfg)
         return pithp_error(c, PITH_EINVAL,
                            "loader with %d threads and %d batches ahead: expected at most %d and %d",
                            cfg->threads, cfg->depth, (int)MAX_THREADS, (int)MAX_DEPTH);
+    if (cfg->size < PITHP_MIN_SIDE || cfg->size > 1024)
+        return pithp_error(c, PITH_EINVAL, "images of %d pixels a side: expected 8 to 1024", cfg->size);
     const char *absurd = cfg->augment ? pithp_augment_check(&cfg->aug) : NULL;
     if (absurd)
         return pithp_error(c, PITH_EINVAL, "augmentation: %s", absurd);
@@ -213,11 +248,39 @@ static pith_status check_cfg(pith_data *d, pith_loader_cfg *cfg)
     return PITH_OK;
 }
 
+/* What only some recipes need. */
+static pith_status make_extras(pith_loader *l, size_t makers)
+{
+    const size_t batch = (size_t)l->cfg.batch, total = batch * (size_t)l->n_slots,
+                 canvas = (size_t)l->cfg.size * (size_t)l->cfg.size * 3 + 1;
+    if (l->extra || l->mixing) {
+        if ((l->canvas = PITHP_NEW_N(l->c, pith_real, makers * canvas)) == NULL)
+            return PITH_ENOMEM;
+        for (size_t t = 0; t < makers; t++)
+            l->thread[t].canvas = l->canvas + t * canvas;
+    }
+    if (!l->mixing)
+        return PITH_OK;
+    l->other = PITHP_NEW_N(l->c, int32_t, total);
+    l->weight = PITHP_NEW_N(l->c, pith_real, total);
+    l->mix = PITHP_NEW_N(l->c, pithp_mix, makers * batch);
+    if (!l->other || !l->weight || !l->mix)
+        return PITH_ENOMEM;
+    for (size_t t = 0; t < makers; t++)
+        l->thread[t].mix = l->mix + t * batch;
+    for (size_t i = 0; i < (size_t)l->n_slots; i++) {
+        pithp_slot *s = &l->slot[i];
+        s->b.other = s->other = l->other + i * batch;
+        s->b.weight = s->weight = l->weight + i * batch;
+    }
+    return PITH_OK;
+}
+
 static pith_status make_buffers(pith_loader *l)
 {
     pith_ctx *c = l->c;
-    size_t pixels = (size_t)l->d->size * (size_t)l->d->size * 3, batch = (size_t)l->cfg.batch, total;
-    size_t each = pithp_transform_bytes(l->d->size, l->d->max_width, l->d->max_height);
+    size_t pixels = (size_t)l->cfg.size * (size_t)l->cfg.size * 3, batch = (size_t)l->cfg.batch, total;
+    size_t each = pithp_transform_bytes(l->cfg.size, l->d->max_width, l->d->max_height);
     int makers = PITHP_MAX(l->cfg.threads, 1);
     l->n_slots = l->cfg.depth + 1;
     total = batch * (size_t)l->n_slots;
@@ -239,10 +302,10 @@ static pith_status make_buffers(pith_loader *l)
     }
     for (int t = 0; t < makers; t++) {
         l->thread[t].l = l;
-        l->thread[t].transform = pithp_transform_at((char *)l->scratch + (size_t)t * each, l->c->isa, l->d->size,
+        l->thread[t].transform = pithp_transform_at((char *)l->scratch + (size_t)t * each, l->c->isa, l->cfg.size,
                                                     l->d->max_width, l->d->max_height);
     }
-    return PITH_OK;
+    return make_extras(l, (size_t)makers);
 }
 
 /* Signals belong to the program's own threads. Fewer threads than wished for are no error. */
@@ -268,6 +331,8 @@ pith_loader *pith_loader_new(pith_data *d, pith_loader_cfg cfg)
     if (!l)
         return NULL;
     l->c = d->c, l->d = d, l->cfg = cfg;
+    l->extra = cfg.augment && (cfg.aug.rotate > 0 || cfg.aug.cutout > 0);
+    l->mixing = cfg.augment && (cfg.aug.mixup > 0 || cfg.aug.cutmix > 0);
     int64_t n = d->n[cfg.split];
     l->batches = cfg.drop_last ? n / cfg.batch : (n + cfg.batch - 1) / cfg.batch;
     l->images = cfg.drop_last ? l->batches * cfg.batch : n;

@@ -9,7 +9,9 @@ typedef struct {
     pith_real *x;     /* [batch,S,S,3] */
     int32_t *labels;  /* [batch] */
     int64_t *samples; /* [batch] */
-    int64_t damaged;  /* an image whose checksum differs; -1: none */
+    int32_t *other;   /* [batch]; NULL: nothing is mixed */
+    pith_real *weight;
+    int64_t damaged; /* an image whose checksum differs; -1: none */
     bool ready;
 } pithp_slot;
 
@@ -17,13 +19,16 @@ typedef struct {
     pith_loader *l;
     pthread_t id;
     pithp_transform *transform;
+    pith_real *canvas; /* [S,S,3] and one: before it is turned, or one row while it is mixed */
+    pithp_mix *mix;    /* [batch]; NULL: nothing is mixed */
 } pithp_loader_thread;
 
 struct pith_loader {
     pithp_obj obj;
     pith_ctx *c;
     pith_data *d;
-    pith_loader_cfg cfg;
+    pith_loader_cfg cfg;     /* defaults filled in */
+    bool extra, mixing;      /* samples are turned or cut out; batches are mixed */
     int64_t batches, images; /* of an epoch */
     uint32_t epoch;          /* what the caller gets next */
     int64_t index;
@@ -45,6 +50,9 @@ struct pith_loader {
     pith_real *x;
     int32_t *labels;
     int64_t *samples;
+    int32_t *other;
+    pith_real *weight, *canvas;
+    pithp_mix *mix;
     void *scratch;
 };
 

@@ -171,16 +171,34 @@ pith_tensor *pith_model_add_input(pith_model *m, const char *name, pith_dtype dt
     return &m->g->poison;
 }
 
-/* A node whose op has a boolean attribute "frozen" (batch norm) obeys it. */
-static bool freeze_node(pith_tensor *t, bool frozen)
+/* A parameter can be frozen, and a node whose op has a boolean attribute "frozen" (batch norm). NULL: t cannot. */
+static bool *frozen_flag(pith_tensor *t)
 {
+    if (t->kind == PITHP_NODE_PARAM)
+        return &t->frozen;
     const pith_attr_field *f = t->kind == PITHP_NODE_OP ? t->op->fields : NULL;
     for (; f != NULL && f->name != NULL; f++)
-        if (f->kind == PITH_ATTR_BOOL && strcmp(f->name, "frozen") == 0) {
-            *(bool *)((char *)t->attr + f->offset) = frozen;
-            return true;
-        }
-    return false;
+        if (f->kind == PITH_ATTR_BOOL && strcmp(f->name, "frozen") == 0)
+            return (bool *)((char *)t->attr + f->offset);
+    return NULL;
+}
+
+void pithp_model_get_frozen(const pith_model *m, uint8_t *flags)
+{
+    for (size_t i = 0; i < m->g->n; i++) {
+        const bool *f = frozen_flag(m->g->nodes[i]);
+        flags[i] = f != NULL && *f;
+    }
+}
+
+void pithp_model_set_frozen(pith_model *m, const uint8_t *flags, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool *f = frozen_flag(m->g->nodes[i]);
+        if (f != NULL)
+            *f = flags[i];
+    }
+    m->g->version++;
 }
 
 int pith_model_freeze(pith_model *m, const char *pattern, bool frozen)
@@ -190,12 +208,10 @@ int pith_model_freeze(pith_model *m, const char *pattern, bool frozen)
         pith_tensor *t = m->g->nodes[i];
         if (t->name == NULL || fnmatch(pattern, t->name, 0) != 0)
             continue;
-        if (t->kind == PITHP_NODE_PARAM) {
-            t->frozen = frozen;
-            matched++;
-        } else {
-            freeze_node(t, frozen);
-        }
+        bool *f = frozen_flag(t);
+        if (f != NULL)
+            *f = frozen;
+        matched += t->kind == PITHP_NODE_PARAM;
     }
     m->g->version++;
     return matched;

@@ -30,6 +30,11 @@ struct pith_model {
 pith_model *pithp_model_begin(pith_ctx *c, const char *name, pith_shape input, const char *input_name);
 pith_status pithp_model_finish(pith_model *m, pith_tensor *output, bool fill);
 
+/* Which parameters and batch norms are frozen: flags [g->n], to be put back later (the graph may have grown). Putting back
+   makes plans stale. */
+void pithp_model_get_frozen(const pith_model *m, uint8_t *flags);
+void pithp_model_set_frozen(pith_model *m, const uint8_t *flags, size_t n);
+
 /* True for nodes that belong to the saved model: the output's ancestors. marks [g->n]. */
 void pithp_model_mark(const pith_model *m, uint8_t *marks);
 

@@ -84,8 +84,12 @@ static pith_status infer_step(pith_plan *p, pithp_step *s, bool sizes)
 pith_status pithp_plan_infer(pith_plan *p, int64_t n)
 {
     for (int i = 0; i < p->n_values; i++)
-        if (p->values[i].t->kind == PITHP_NODE_INPUT)
-            p->values[i].shape.d[0] = n;
+        if (p->values[i].t->kind == PITHP_NODE_INPUT) {
+            pith_shape *s = &p->values[i].shape;
+            s->d[0] = n;
+            if (s->ndim == 4 && p->cfg.image_size > 0)
+                s->d[1] = s->d[2] = p->cfg.image_size;
+        }
     for (int s = 0; s < p->n_steps; s++) {
         pith_status e = infer_step(p, &p->steps[s], p->arena == NULL);
         if (e)
@@ -205,6 +209,11 @@ pith_plan *pith_plan_new(pith_tensor *const *targets, int n_targets, pith_plan_c
         return NULL;
     if (cfg.batch < 0 || cfg.batch > (1 << 24)) {
         pithp_error(c, PITH_EINVAL, "plan: batch %lld; 1 to 16777216 is expected", (long long)cfg.batch);
+        return NULL;
+    }
+    if (cfg.image_size < 0 || cfg.image_size > 65536) {
+        pithp_error(c, PITH_EINVAL, "plan: images of %d pixels a side; 1 to 65536 is expected",
+                    cfg.image_size);
         return NULL;
     }
     pith_plan *p = PITHP_NEW(c, pith_plan);

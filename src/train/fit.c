@@ -41,34 +41,45 @@ static pith_status make_steps(pithp_fit *f)
         (long long)batches, f->cfg.batch, f->cfg.accumulate);
 }
 
+pith_loader *pithp_fit_loader(pithp_fit *f, int size)
+{
+    f->loader_size = size;
+    return pith_loader_new(f->d, (pith_loader_cfg){ .split = PITH_TRAIN,
+                                                    .batch = f->cfg.batch,
+                                                    .seed = f->cfg.seed,
+                                                    .shuffle = true,
+                                                    .drop_last = true,
+                                                    .augment = true,
+                                                    .aug = f->cfg.augment,
+                                                    .size = size });
+}
+
 static pith_status make_parts(pithp_fit *f)
 {
     const pith_fit_cfg *g = &f->cfg;
-    f->t = pith_trainer_new(
-        f->m, (pith_trainer_cfg){ .batch = g->batch, .smoothing = g->smoothing, .opt = g->opt });
-    if (f->t == NULL)
+    f->args = pithp_fit_args(f->m, f->d, g); /* before anything is frozen */
+    if (f->args == NULL)
+        return pithp_nomem(f->c, "the run's arguments");
+    f->t = pith_trainer_new(f->m, (pith_trainer_cfg){ .batch = g->batch,
+                                                      .smoothing = g->smoothing,
+                                                      .opt = g->opt,
+                                                      .soft = pithp_mixes(&g->augment) });
+    if (f->t == NULL || pithp_fit_stages_begin(f) != PITH_OK)
         return f->c->status;
-    f->train = pith_loader_new(f->d, (pith_loader_cfg){ .split = PITH_TRAIN,
-                                                        .batch = g->batch,
-                                                        .seed = g->seed,
-                                                        .shuffle = true,
-                                                        .drop_last = true,
-                                                        .augment = true,
-                                                        .aug = g->augment });
+    f->train = pithp_fit_loader(f, pithp_fit_size(f, 0));
     if (f->train == NULL)
         return f->c->status;
     int64_t n_val = pith_data_count(f->d, PITH_VAL);
     if (n_val > 0) {
-        int batch = (int)PITHP_MIN(n_val, PITHP_MIN(g->batch, 64));
-        f->e = pithp_evaluator_get(f->m, batch);
+        f->val_batch = (int)PITHP_MIN(n_val, PITHP_MIN(g->batch, 64));
+        f->e = pithp_evaluator_get(f->m, f->val_batch);
         if (f->e == NULL)
             return f->c->status;
-        f->val = pith_loader_new(f->d, (pith_loader_cfg){ .split = PITH_VAL, .batch = batch });
+        f->val = pith_loader_new(f->d, (pith_loader_cfg){ .split = PITH_VAL, .batch = f->val_batch });
         if (f->val == NULL)
             return f->c->status;
     }
-    f->args = pithp_fit_args(f->m, f->d, g);
-    return f->args == NULL ? pithp_nomem(f->c, "the run's arguments") : make_steps(f);
+    return make_steps(f);
 }
 
 /* A model says the names of its classes wherever it goes. */
@@ -143,7 +154,7 @@ static pith_status begin(pithp_fit *f)
     pith_status s = pithp_model_fits_data(f->m, f->d, "training");
     f->cfg = pithp_fit_defaults(f->cfg, pith_data_count(f->d, PITH_TRAIN));
     if (s == PITH_OK)
-        s = pithp_fit_check(f->c, &f->cfg);
+        s = pithp_fit_check(f->c, &f->cfg, pith_data_size(f->d));
     if (s == PITH_OK)
         s = open_folder(f);
     if (s == PITH_OK)
@@ -201,6 +212,7 @@ static void take_down(pithp_fit *f, bool use_average)
 {
     if (f->t != NULL && use_average)
         pith_opt_swap_ema(f->t->opt);
+    pithp_fit_stages_end(f);
     pith_loader_free(f->train);
     pith_loader_free(f->val);
     pith_trainer_free(f->t);
@@ -215,8 +227,8 @@ static void tell_memory(const pithp_fit *f)
 {
     char text[160];
     snprintf(text, sizeof text, "memory: %.0f MB, of which %.0f MB to train and %.0f MB to evaluate",
-             (double)pith_ctx_memory(f->c, NULL) / 1e6, (double)pith_plan_bytes(f->t->plan) / 1e6,
-             f->e != NULL ? (double)pith_plan_bytes(f->e->plan) / 1e6 : 0.0);
+             (double)(pith_ctx_memory(f->c, NULL) + f->plan_bytes - pith_plan_bytes(f->t->plan)) / 1e6,
+             (double)f->plan_bytes / 1e6, f->e != NULL ? (double)pith_plan_bytes(f->e->plan) / 1e6 : 0.0);
     pithp_log(f->c, PITH_LOG_INFO, "%s", text);
     pith_progress p = { .event = 'm', .epochs = f->cfg.epochs, .steps = f->steps, .text = text };
     if (f->cfg.progress != NULL)

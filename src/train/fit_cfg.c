@@ -2,6 +2,7 @@
 #include "train/train.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,9 +32,17 @@ pith_fit_cfg pithp_fit_defaults(pith_fit_cfg cfg, int64_t n_train)
         if (cfg.opt.weight_decay == 0)
             cfg.opt.weight_decay = 1e-4;
     }
+    if (cfg.opt.kind == PITH_OPT_RMSPROP &&
+        cfg.opt.lr == 0) /* 0.016 for 256 images, as EfficientNet was trained */
+        cfg.opt.lr = 0.016 * cfg.batch * cfg.accumulate / 256;
     if (cfg.opt.ema_decay == 0)
         cfg.opt.ema_decay = 0.999;
     return cfg;
+}
+
+bool pithp_mixes(const pith_augment_cfg *a)
+{
+    return PITH_OR(a->mixup, 0) != 0 || PITH_OR(a->cutmix, 0) != 0;
 }
 
 static pith_status schedule_check(pith_ctx *c, const pith_schedule_cfg *s)
@@ -44,10 +53,12 @@ static pith_status schedule_check(pith_ctx *c, const pith_schedule_cfg *s)
     } range[] = { { "warmup_epochs", PITH_OR(s->warmup_epochs, 0), 1e6 },
                   { "final_lr", PITH_OR(s->final_lr, 0), 1e6 },
                   { "gamma", PITH_OR(s->gamma, 0), 1e3 },
-                  { "step_epochs", PITH_OR(s->step_epochs, 0), 1e6 } };
-    if ((int)s->kind < PITH_COSINE || s->kind > PITH_CONSTANT)
+                  { "step_epochs", PITH_OR(s->step_epochs, 0), 1e6 },
+                  { "min_momentum", PITH_OR(s->min_momentum, 0), 0.9999 } };
+    if ((int)s->kind < PITH_COSINE || s->kind > PITH_EXPONENTIAL)
         return pithp_error(c, PITH_EINVAL,
-                           "schedule: no kind %d; PITH_COSINE, PITH_STEP or PITH_CONSTANT is expected",
+                           "schedule: no kind %d; PITH_COSINE, PITH_STEP, PITH_CONSTANT, PITH_ONECYCLE or "
+                           "PITH_EXPONENTIAL is expected",
                            (int)s->kind);
     for (size_t i = 0; i < PITHP_LEN(range); i++)
         if (!(range[i].value >= 0 && range[i].value <= range[i].high))
@@ -56,7 +67,7 @@ static pith_status schedule_check(pith_ctx *c, const pith_schedule_cfg *s)
     return PITH_OK;
 }
 
-pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *f)
+pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *f, int data_size)
 {
     const struct {
         const char *name;
@@ -80,7 +91,9 @@ pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *f)
                            "training: resume needs the run folder (out) that it shall go on from");
     pith_opt_cfg opt = pithp_opt_defaults(f->opt);
     pith_status s = pithp_opt_check(c, &opt);
-    return s ? s : schedule_check(c, &f->schedule);
+    if (s == PITH_OK)
+        s = schedule_check(c, &f->schedule);
+    return s ? s : pithp_fit_check_stages(c, f, data_size);
 }
 
 /* ---- What a resume must find as it was ----------------------------------------------------------------- */
@@ -102,6 +115,23 @@ static void put_int(json_t *o, const char *key, int64_t v)
     json_object_set_new(o, key, json_string(text));
 }
 
+/* Appends to a text that is only there when there is something in it. */
+static void PITH_PRINTF(3, 4) put_item(json_t *o, const char *key, const char *fmt, ...)
+{
+    char *item = NULL, *all = NULL;
+    const char *old = json_string_value(json_object_get(o, key));
+    va_list ap;
+    va_start(ap, fmt);
+    bool ok = vasprintf(&item, fmt, ap) >= 0;
+    va_end(ap);
+    if (ok && asprintf(&all, "%s%s%s", old ? old : "", old ? "," : "", item) >= 0) {
+        json_object_set_new(o, key, json_string_nocheck(all));
+        free(all);
+    }
+    if (ok)
+        free(item);
+}
+
 static void put_hex(json_t *o, const char *key, uint64_t v)
 {
     char text[24];
@@ -112,30 +142,39 @@ static void put_hex(json_t *o, const char *key, uint64_t v)
 static void put_opt(json_t *o, pith_opt_cfg f)
 {
     f = pithp_opt_defaults(f);
-    json_object_set_new(o, "optimizer", json_string(f.kind == PITH_OPT_SGD ? "sgd" : "adamw"));
+    static const char *const kinds[] = { "sgd", "adamw", "rmsprop" };
+    json_object_set_new(o, "optimizer", json_string(kinds[f.kind]));
     put_real(o, "lr", f.lr);
-    if (f.kind == PITH_OPT_SGD) {
+    if (f.kind != PITH_OPT_ADAMW)
         put_real(o, "momentum", f.momentum);
+    if (f.kind == PITH_OPT_SGD)
         put_int(o, "nesterov", f.nesterov);
-    } else {
+    if (f.kind == PITH_OPT_RMSPROP)
+        put_real(o, "rho", f.rho);
+    if (f.kind == PITH_OPT_ADAMW) {
         put_real(o, "beta1", f.beta1);
         put_real(o, "beta2", f.beta2);
-        put_real(o, "eps", f.eps);
     }
+    if (f.kind != PITH_OPT_SGD)
+        put_real(o, "eps", f.eps);
     put_real(o, "weight_decay", f.weight_decay);
     put_real(o, "clip_norm", f.clip_norm);
     put_real(o, "ema_decay", f.ema_decay);
+    for (int i = 0; i < f.n_lr_scale; i++)
+        put_item(o, "lr_scale", "%s=%.17g", f.lr_scale[i].pattern, f.lr_scale[i].factor);
 }
 
 static void put_schedule(json_t *o, const pith_schedule_cfg *s)
 {
-    static const char *const kinds[] = { "cosine", "step", "constant" };
+    static const char *const kinds[] = { "cosine", "step", "constant", "onecycle", "exponential" };
     json_object_set_new(o, "schedule", json_string(kinds[s->kind]));
     put_real(o, "warmup_epochs",
              s->warmup_epochs == 0 ? -1 : s->warmup_epochs); /* -1: the default, which is not 0 */
     put_real(o, "final_lr", s->final_lr == 0 ? -1 : s->final_lr);
     put_real(o, "gamma", s->gamma);
     put_real(o, "step_epochs", s->step_epochs);
+    if (s->min_momentum != 0)
+        put_real(o, "min_momentum", s->min_momentum);
 }
 
 static void put_augment(json_t *o, const pith_augment_cfg *a)
@@ -154,6 +193,30 @@ static void put_augment(json_t *o, const pith_augment_cfg *a)
                   { "hue", a->hue } };
     for (size_t i = 0; i < PITHP_LEN(field); i++)
         put_real(o, field[i].key, field[i].value == 0 ? -1 : field[i].value);
+    /* What came later is only written where it is used: older runs know nothing of it and go on. */
+    const struct {
+        const char *key;
+        double value;
+    } later[] = { { "rotate", a->rotate },
+                  { "cutout", a->cutout },
+                  { "cutout_min", a->cutout_min },
+                  { "cutout_max", a->cutout_max },
+                  { "mixup", a->mixup },
+                  { "cutmix", a->cutmix },
+                  { "mix", a->mix } };
+    for (size_t i = 0; i < PITHP_LEN(later); i++)
+        if (later[i].value != 0)
+            put_real(o, later[i].key, later[i].value);
+}
+
+static void put_stages(json_t *o, const pith_fit_cfg *f)
+{
+    for (int i = 0; i < f->n_sizes; i++)
+        put_item(o, "sizes", "%d@%d", f->sizes[i].size, f->sizes[i].from_epoch);
+    for (int i = 0; i < f->n_freeze; i++)
+        put_item(o, "freeze", "%s", f->freeze[i]);
+    if (f->freeze_epochs > 0)
+        put_int(o, "freeze_epochs", f->freeze_epochs);
 }
 
 json_t *pithp_fit_args(const pith_model *m, const pith_data *d, const pith_fit_cfg *f)
@@ -177,6 +240,7 @@ json_t *pithp_fit_args(const pith_model *m, const pith_data *d, const pith_fit_c
     put_opt(o, f->opt);
     put_schedule(o, &f->schedule);
     put_augment(o, &f->augment);
+    put_stages(o, f);
     return o;
 }
 
@@ -190,6 +254,13 @@ const char *pithp_fit_args_differ(json_t *saved, json_t *now, const char **was, 
         *is = json_string_value(value);
         *was = json_is_string(old) ? json_string_value(old) : "absent";
         if (*is == NULL || strcmp(*was, *is) != 0)
+            return key;
+    }
+    json_object_foreach(saved, key, value)
+    {
+        *was = json_is_string(value) ? json_string_value(value) : "something";
+        *is = "absent";
+        if (json_object_get(now, key) == NULL)
             return key;
     }
     return NULL;

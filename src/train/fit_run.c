@@ -163,6 +163,13 @@ double pithp_fit_lr(const pithp_fit *f, int64_t step)
                             f->cfg.epochs);
 }
 
+static double fit_momentum(const pithp_fit *f, int64_t step)
+{
+    pith_opt_cfg opt = pithp_opt_defaults(f->cfg.opt);
+    return pith_schedule_momentum(f->cfg.schedule, opt.kind == PITH_OPT_ADAMW ? opt.beta1 : opt.momentum,
+                                  step, f->steps, f->cfg.epochs);
+}
+
 static pith_status one_step(pithp_fit *f)
 {
     pithp_fit_state *s = &f->st;
@@ -182,6 +189,8 @@ static pith_status one_step(pithp_fit *f)
     }
     f->lr = pithp_fit_lr(f, s->steps_done);
     pith_opt_set_lr(f->t->opt, f->lr);
+    if (f->cfg.schedule.kind == PITH_ONECYCLE)
+        pith_opt_set_momentum(f->t->opt, fit_momentum(f, s->steps_done));
     pith_status e = pithp_opt_step_scaled(f->t->opt, 1.0 / f->cfg.accumulate);
     if (e != PITH_OK)
         return e;
@@ -270,7 +279,9 @@ pith_status pithp_fit_epochs(pithp_fit *f)
     while (e == PITH_OK && f->st.epoch < f->cfg.epochs) {
         f->epoch_started = pithp_now();
         f->images = 0;
-        e = train_epoch(f);
+        e = pithp_fit_stage(f);
+        if (e == PITH_OK)
+            e = train_epoch(f);
         if (e == PITH_OK)
             e = end_epoch(f);
     }

@@ -1,6 +1,7 @@
 /* Optimisers over flat blocks: one pass a step. */
 #include "train/train.h"
 
+#include <fnmatch.h>
 #include <math.h>
 #include <string.h>
 
@@ -25,13 +26,18 @@ void pith_opt_free(pith_opt *o)
 /* ---- Settings ------------------------------------------------------------------------------------------ */
 pith_opt_cfg pithp_opt_defaults(pith_opt_cfg cfg)
 {
-    bool sgd = cfg.kind == PITH_OPT_SGD;
-    cfg.lr = PITH_OR(cfg.lr, sgd ? 0.05 : 1e-3);
+    static const struct {
+        double lr, eps, weight_decay;
+    } of[] = { { 0.05, 1e-8, 4e-5 }, { 1e-3, 1e-8, 1e-2 }, { 0.004, 1e-3, 1e-5 } };
+    bool known = (size_t)cfg.kind < PITHP_LEN(of); /* if not, the check that follows says so */
+    const size_t k = known ? (size_t)cfg.kind : 0;
+    cfg.lr = PITH_OR(cfg.lr, of[k].lr);
     cfg.momentum = PITH_OR(cfg.momentum, 0.9);
     cfg.beta1 = PITH_OR(cfg.beta1, 0.9);
     cfg.beta2 = PITH_OR(cfg.beta2, 0.999);
-    cfg.eps = PITH_OR(cfg.eps, 1e-8);
-    cfg.weight_decay = PITH_OR(cfg.weight_decay, sgd ? 4e-5 : 1e-2);
+    cfg.rho = PITH_OR(cfg.rho, 0.9);
+    cfg.eps = PITH_OR(cfg.eps, of[k].eps);
+    cfg.weight_decay = PITH_OR(cfg.weight_decay, of[k].weight_decay);
     cfg.clip_norm = PITH_OR(cfg.clip_norm, 0);
     cfg.ema_decay = PITH_OR(cfg.ema_decay, 0);
     return cfg;
@@ -39,9 +45,11 @@ pith_opt_cfg pithp_opt_defaults(pith_opt_cfg cfg)
 
 pith_status pithp_opt_check(pith_ctx *c, const pith_opt_cfg *f)
 {
-    if (f->kind != PITH_OPT_SGD && f->kind != PITH_OPT_ADAMW)
-        return pithp_error(c, PITH_EINVAL,
-                           "optimiser: no kind %d; PITH_OPT_SGD or PITH_OPT_ADAMW is expected", (int)f->kind);
+    if ((int)f->kind < PITH_OPT_SGD || f->kind > PITH_OPT_RMSPROP)
+        return pithp_error(
+            c, PITH_EINVAL,
+            "optimiser: no kind %d; PITH_OPT_SGD, PITH_OPT_ADAMW or PITH_OPT_RMSPROP is expected",
+            (int)f->kind);
     const struct {
         const char *name;
         double value, low, high; /* low <= value < high */
@@ -49,6 +57,7 @@ pith_status pithp_opt_check(pith_ctx *c, const pith_opt_cfg *f)
                   { "momentum", f->momentum, 0, 1 },
                   { "beta1", f->beta1, 0, 1 },
                   { "beta2", f->beta2, 0, 1 },
+                  { "rho", f->rho, 0, 1 },
                   { "eps", f->eps, 0, 1e6 },
                   { "weight_decay", f->weight_decay, 0, 1e6 },
                   { "clip_norm", f->clip_norm, 0, HUGE_VAL },
@@ -58,6 +67,16 @@ pith_status pithp_opt_check(pith_ctx *c, const pith_opt_cfg *f)
             return pithp_error(c, PITH_EINVAL,
                                "optimiser: %s is %g; %g or more, and less than %g, is expected",
                                range[i].name, range[i].value, range[i].low, range[i].high);
+    if (f->n_lr_scale < 0 || f->n_lr_scale > PITHP_MAX_PATTERNS || (f->n_lr_scale > 0 && f->lr_scale == NULL))
+        return pithp_error(c, PITH_EINVAL, "optimiser: %d patterns of lr_scale; 0 to %d are expected",
+                           f->n_lr_scale, (int)PITHP_MAX_PATTERNS);
+    for (int i = 0; i < f->n_lr_scale; i++)
+        if (f->lr_scale[i].pattern == NULL || !(f->lr_scale[i].factor >= 0 && f->lr_scale[i].factor <= 1e6))
+            return pithp_error(c, PITH_EINVAL,
+                               "optimiser: lr_scale '%.60s' is %g; a pattern and a factor from 0 to 1e6 are "
+                               "expected",
+                               f->lr_scale[i].pattern ? f->lr_scale[i].pattern : "(NULL)",
+                               f->lr_scale[i].factor);
     return PITH_OK;
 }
 
@@ -126,6 +145,33 @@ static void group(pith_opt *o)
     }
 }
 
+/* Each segment's factor of the learning rate. A pattern without a match is a misspelt one. */
+static bool scale_rates(pith_opt *o)
+{
+    for (int i = 0; i < o->n_seg; i++)
+        o->seg[i].rate = 1;
+    for (int k = 0; k < o->cfg.n_lr_scale; k++) {
+        const pith_lr_scale *s = &o->cfg.lr_scale[k];
+        bool matched = false;
+        for (int i = 0; i < o->n_seg; i++) {
+            const pith_tensor *t = o->seg[i].t;
+            if (t->kind != PITHP_NODE_PARAM || t->name == NULL || fnmatch(s->pattern, t->name, 0) != 0)
+                continue;
+            o->seg[i].rate = s->factor;
+            matched = true;
+        }
+        if (matched)
+            continue;
+        pithp_error(o->ctx, PITH_ENOTFOUND,
+                    "optimiser: lr_scale: no parameter's name matches '%.80s'; there are names such as "
+                    "'%.80s' ('pith info' lists them)",
+                    s->pattern, o->seg[0].t->name ? o->seg[0].t->name : "");
+        return false;
+    }
+    o->cfg.lr_scale = NULL; /* the caller's */
+    return true;
+}
+
 static bool blocks(pith_opt *o, const pithp_graph *g)
 {
     pith_ctx *c = o->ctx;
@@ -138,15 +184,20 @@ static bool blocks(pith_opt *o, const pithp_graph *g)
     o->tile = PITHP_NEW_N(c, pithp_opt_tile, o->n_seg);
     o->partial = PITHP_NEW_N(c, double, o->n_seg);
     o->m = PITHP_NEW_N(c, pith_real, o->n_params);
-    if (o->cfg.kind == PITH_OPT_ADAMW)
+    bool squares = o->cfg.kind != PITH_OPT_SGD;
+    if (squares)
         o->v = PITHP_NEW_N(c, pith_real, o->n_params);
     if (o->cfg.ema_decay > 0)
         o->ema = PITHP_NEW_N(c, pith_real, o->n_weights);
-    if (!o->seg || !o->tile || !o->partial || !o->m || (o->cfg.kind == PITH_OPT_ADAMW && !o->v) ||
+    if (!o->seg || !o->tile || !o->partial || !o->m || (squares && !o->v) ||
         (o->cfg.ema_decay > 0 && !o->ema))
         return false;
+    for (int64_t i = 0; i < o->n_params && o->cfg.kind == PITH_OPT_RMSPROP; i++)
+        o->v[i] = 1; /* as TensorFlow does: the first steps are no larger than the gradient */
     cut(o, g, o->seg);
     group(o);
+    if (!scale_rates(o))
+        return false;
     for (int i = 0; i < o->n_seg && o->ema != NULL; i++)
         memcpy(o->seg[i].ema, o->seg[i].w, (size_t)o->seg[i].n * sizeof *o->ema);
     return true;
@@ -242,17 +293,21 @@ static void step_tile(void *arg, int64_t tile, int thread)
     const pith_opt_cfg *f = &o->cfg;
     for (int i = o->tile[tile].from; i < o->tile[tile].to; i++) {
         const pithp_opt_seg *s = &o->seg[i];
-        pith_real wd = s->t->decay ? (pith_real)f->weight_decay : 0;
+        pith_real wd = s->t->decay ? (pith_real)f->weight_decay : 0, lr = (pith_real)(o->lr * s->rate);
         if (!trains(s)) {
             if (s->ema != NULL)
                 average(s, (pith_real)o->ema_now);
         } else if (f->kind == PITH_OPT_SGD) {
-            o->kern->sgd(s->w, s->g, s->m, s->ema, s->n, (pith_real)o->lr, (pith_real)f->momentum, wd,
-                         f->nesterov, (pith_real)o->scale, (pith_real)o->ema_now);
+            o->kern->sgd(s->w, s->g, s->m, s->ema, s->n, lr, (pith_real)f->momentum, wd, f->nesterov,
+                         (pith_real)o->scale, (pith_real)o->ema_now);
+        } else if (f->kind == PITH_OPT_RMSPROP) {
+            o->kern->rmsprop(s->w, s->g, s->m, s->v, s->ema, s->n, lr, (pith_real)f->momentum,
+                             (pith_real)f->rho, (pith_real)f->eps, wd, (pith_real)o->scale,
+                             (pith_real)o->ema_now);
         } else {
-            o->kern->adamw(s->w, s->g, s->m, s->v, s->ema, s->n, (pith_real)o->lr, (pith_real)f->beta1,
-                           (pith_real)f->beta2, (pith_real)f->eps, wd, (pith_real)o->c1, (pith_real)o->c2,
-                           (pith_real)o->scale, (pith_real)o->ema_now);
+            o->kern->adamw(s->w, s->g, s->m, s->v, s->ema, s->n, lr, (pith_real)f->beta1, (pith_real)f->beta2,
+                           (pith_real)f->eps, wd, (pith_real)o->c1, (pith_real)o->c2, (pith_real)o->scale,
+                           (pith_real)o->ema_now);
         }
     }
 }
@@ -294,6 +349,11 @@ pith_status pith_opt_step(pith_opt *o) { return pithp_opt_step_scaled(o, 1); }
 void pith_opt_set_lr(pith_opt *o, double lr) { o->lr = lr; }
 
 double pith_opt_lr(const pith_opt *o) { return o->lr; }
+
+void pith_opt_set_momentum(pith_opt *o, double momentum)
+{
+    *(o->cfg.kind == PITH_OPT_ADAMW ? &o->cfg.beta1 : &o->cfg.momentum) = momentum;
+}
 
 double pith_opt_grad_norm(const pith_opt *o) { return o->norm; }
 

@@ -10,12 +10,13 @@
 /* ---- opt.c ------------------------------------------------------------------------------------------------
    A segment is a run of at most PITHP_OPT_CHUNK elements of one tensor; a tile is as many segments as make
    up about that many elements, and is what one thread takes. Both depend on the shapes alone. */
-enum { PITHP_OPT_CHUNK = 16384 };
+enum { PITHP_OPT_CHUNK = 16384, PITHP_MAX_PATTERNS = 64 };
 
 typedef struct {
     const pith_tensor *t; /* PARAM, or STATE: then g, m and v are NULL and only the average moves */
     pith_real *w, *g, *m, *v, *ema;
     int64_t n;
+    double rate; /* times the learning rate */
 } pithp_opt_seg;
 
 typedef struct {
@@ -27,7 +28,7 @@ struct pith_opt {
     pith_ctx *ctx;
     pith_model *model;        /* NULL: the bare engine's parameters */
     const pith_real *weights; /* the model's block when the optimiser was made */
-    pith_opt_cfg cfg;         /* defaults filled in */
+    pith_opt_cfg cfg;         /* defaults filled in; lr_scale has gone into the segments */
     const pithp_kern *kern;
     pithp_opt_seg *seg;
     pithp_opt_tile *tile;
@@ -55,8 +56,10 @@ struct pith_trainer {
     pith_model *m;
     pith_opt *opt;
     pith_plan *plan;
-    pith_tensor *label, *loss;
+    pith_tensor *target, *loss; /* target: class indices, or probabilities when soft */
+    bool soft;
     int batch, classes;
+    size_t per;    /* reals of a sample */
     uint64_t runs; /* batches seen: keys their random numbers */
     int64_t correct;
 };
@@ -113,11 +116,19 @@ pith_status pithp_evaluate_with(pithp_evaluator *e, pith_loader *l, const volati
 
 /* ---- fit_cfg.c: the one place of the recipe ------------------------------------------------------------ */
 pith_fit_cfg pithp_fit_defaults(pith_fit_cfg cfg, int64_t n_train);
-pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *filled);
+pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *filled, int data_size);
+pith_status pithp_fit_check_stages(pith_ctx *c, const pith_fit_cfg *filled, int data_size); /* fit_stage.c */
+pith_status pithp_freeze(pith_model *m, const char *const *patterns,
+                         int n);             /* fit_stage.c: as in pith_fit_cfg */
+bool pithp_mixes(const pith_augment_cfg *a); /* mixup or cutmix: batches have two labels a sample */
 /* What must be the same for a resume to be exact, as one JSON object of strings; NULL: no memory. */
 json_t *pithp_fit_args(const pith_model *m, const pith_data *d, const pith_fit_cfg *filled);
 /* The first difference of two such objects: its key, with both values; NULL if there is none. */
 const char *pithp_fit_args_differ(json_t *saved, json_t *now, const char **was, const char **is);
+
+/* ---- lr_find.c ----------------------------------------------------------------------------------------- */
+void pithp_lr_smooth(pith_lr_point *p, int n, int steps);
+void pithp_lr_suggest(const pith_lr_point *p, pith_lr_found *found); /* from n and the smoothed losses */
 
 /* ---- checkpoint.c -------------------------------------------------------------------------------------- */
 /* Where a run stands, beside weights and moments. */

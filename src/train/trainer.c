@@ -31,20 +31,35 @@ pith_status pithp_model_classes(const pith_model *m, const char *who, int *class
     return PITH_OK;
 }
 
+pith_status pith_trainer_replan(pith_trainer *t, int image_size)
+{
+    pith_ctx *c = t->m->ctx;
+    pith_shape s = t->m->input->shape; /* recorded with one sample */
+    if (image_size != 0 && (s.ndim != 4 || image_size < 0 || image_size > 65536))
+        return pithp_error(
+            c, PITH_EINVAL,
+            "trainer: images of %d pixels a side; 1 to 65536 is expected, and a model of images", image_size);
+    if (image_size != 0)
+        s.d[1] = s.d[2] = image_size;
+    t->per = (size_t)pithp_count(s);
+    pith_plan_free(t->plan);
+    pith_tensor *targets[] = { t->loss, t->m->output };
+    t->plan = pith_plan_new(targets, 2,
+                            (pith_plan_cfg){ .batch = t->batch, .train = true, .image_size = image_size });
+    return t->plan == NULL ? c->status : PITH_OK;
+}
+
 static bool build(pith_trainer *t, pith_trainer_cfg cfg)
 {
     pith_ctx *c = t->m->ctx;
-    t->label = pith_model_add_input(t->m, "label", PITH_I32, PITH_SCALAR);
-    t->loss = pith_cross_entropy(t->m->output, t->label,
+    t->target = t->soft ? pith_model_add_input(t->m, "target", PITH_F32, PITH_SHAPE(t->classes))
+                        : pith_model_add_input(t->m, "label", PITH_I32, PITH_SCALAR);
+    t->loss = pith_cross_entropy(t->m->output, t->target,
                                  (pith_cross_entropy_cfg){ .smoothing = PITH_OR(cfg.smoothing, 0.1) });
     if (t->loss == NULL || t->loss->poison)
         return false;
     t->opt = pith_opt_new_model(t->m, cfg.opt);
-    if (t->opt == NULL)
-        return false;
-    pith_tensor *targets[] = { t->loss, t->m->output };
-    t->plan = pith_plan_new(targets, 2, (pith_plan_cfg){ .batch = t->batch, .train = true });
-    if (t->plan == NULL)
+    if (t->opt == NULL || pith_trainer_replan(t, cfg.image_size) != PITH_OK)
         return false;
     memset(t->m->grads, 0,
            (size_t)t->m->n_params * sizeof *t->m->grads); /* what a broken-off step left behind */
@@ -72,6 +87,7 @@ pith_trainer *pith_trainer_new(pith_model *m, pith_trainer_cfg cfg)
     t->m = m;
     t->batch = cfg.batch ? cfg.batch : 64;
     t->classes = classes;
+    t->soft = cfg.soft;
     bool ok = build(t, cfg);
     pithp_own(c, &t->obj, trainer_destroy);
     if (ok)
@@ -83,33 +99,63 @@ pith_trainer *pith_trainer_new(pith_model *m, pith_trainer_cfg cfg)
 /* ---- A batch ------------------------------------------------------------------------------------------- */
 static pith_status batch_ok(const pith_trainer *t, const pith_batch *b)
 {
+    pith_ctx *c = t->m->ctx;
+    if (t->plan == NULL)
+        return pithp_error(c, PITH_EINVAL, "trainer: it has no plan, for planning anew failed");
     if (t->plan->g != t->m->g)
-        return pithp_error(t->m->ctx, PITH_ESTALE,
-                           "trainer: a pass rewrote model '%s'; make the trainer again", t->m->name);
+        return pithp_error(c, PITH_ESTALE, "trainer: a pass rewrote model '%s'; make the trainer again",
+                           t->m->name);
     if (b->n < 1 || b->n > t->batch)
-        return pithp_error(t->m->ctx, PITH_EINVAL, "trainer: a batch of %d samples; it was made for 1 to %d",
-                           b->n, t->batch);
-    for (int i = 0; i < b->n; i++)
-        if (b->labels[i] >= t->classes)
-            return pithp_error(t->m->ctx, PITH_EINVAL,
-                               "trainer: label %d; model '%s' has %d classes, counted from 0",
-                               (int)b->labels[i], t->m->name, t->classes);
+        return pithp_error(c, PITH_EINVAL, "trainer: a batch of %d samples; it was made for 1 to %d", b->n,
+                           t->batch);
+    bool mixed = b->other != NULL && b->weight != NULL;
+    if (mixed && !t->soft)
+        return pithp_error(
+            c, PITH_EINVAL,
+            "trainer: a batch of mixed images (mixup, cutmix); make the trainer with .soft = true");
+    for (int i = 0; i < b->n; i++) {
+        int32_t label = b->labels[i] >= t->classes || !mixed ? b->labels[i] : b->other[i];
+        if (label >= t->classes || (t->soft && (label < 0 || b->labels[i] < 0)))
+            return pithp_error(c, PITH_EINVAL, "trainer: label %d; model '%s' has %d classes, counted from 0",
+                               (int)label, t->m->name, t->classes);
+        if (mixed && !(b->weight[i] >= 0 && b->weight[i] <= 1))
+            return pithp_error(c, PITH_EINVAL, "trainer: sample %d has weight %g; 0 to 1 is expected", i,
+                               (double)b->weight[i]);
+    }
     return PITH_OK;
+}
+
+/* Probabilities [n,K]: the two labels' shares add up to one. */
+static void fill_soft(const pith_trainer *t, const pith_batch *b, pith_real *q)
+{
+    memset(q, 0, (size_t)b->n * (size_t)t->classes * sizeof *q);
+    for (int i = 0; i < b->n; i++, q += t->classes) {
+        pith_real w = b->weight != NULL && b->other != NULL ? b->weight[i] : 1;
+        q[b->labels[i]] += w;
+        if (w < 1)
+            q[b->other[i]] += 1 - w;
+    }
 }
 
 static void fill(pith_trainer *t, const pith_batch *b)
 {
-    size_t per = (size_t)pithp_count(t->m->input->shape); /* recorded with one sample */
-    memcpy(pith_plan_input(t->plan, t->m->input), b->x, (size_t)b->n * per * sizeof *b->x);
-    memcpy(pith_plan_input(t->plan, t->label), b->labels, (size_t)b->n * sizeof *b->labels);
+    memcpy(pith_plan_input(t->plan, t->m->input), b->x, (size_t)b->n * t->per * sizeof *b->x);
+    void *target = pith_plan_input(t->plan, t->target);
+    if (t->soft)
+        fill_soft(t, b, target);
+    else
+        memcpy(target, b->labels, (size_t)b->n * sizeof *b->labels);
 }
 
 static void count_correct(pith_trainer *t, const pith_batch *b)
 {
     const pith_real *logits = pith_plan_value(t->plan, t->m->output);
+    bool mixed = b->other != NULL && b->weight != NULL;
     t->correct = 0;
-    for (int i = 0; i < b->n; i++)
-        t->correct += pithp_argmax(logits + (int64_t)i * t->classes, t->classes) == b->labels[i];
+    for (int i = 0; i < b->n; i++) {
+        int32_t is = mixed && b->weight[i] < PITHP_R(0.5) ? b->other[i] : b->labels[i];
+        t->correct += pithp_argmax(logits + (int64_t)i * t->classes, t->classes) == is;
+    }
 }
 
 static double not_finite(pith_trainer *t, double loss)

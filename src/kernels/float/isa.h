@@ -63,5 +63,8 @@ void KERN(sgd)(pith_real *w, pith_real *g, pith_real *m, pith_real *ema, int64_t
 void KERN(adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n,
                  pith_real lr, pith_real b1, pith_real b2, pith_real eps, pith_real wd, pith_real c1,
                  pith_real c2, pith_real gscale, pith_real ema_decay);
+void KERN(rmsprop)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n,
+                   pith_real lr, pith_real mu, pith_real rho, pith_real eps, pith_real wd, pith_real gscale,
+                   pith_real ema_decay);
 
 #endif

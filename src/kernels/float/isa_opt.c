@@ -59,6 +59,43 @@ static ALWAYS void adamw_vec(const opt_args *p, int64_t j, bool ema, int n)
         ema_vec(p, j, w, n);
 }
 
+static ALWAYS void rmsprop_vec(const opt_args *p, int64_t j, bool ema, int n)
+{
+    vec w = vload_m(p->w + j, n), g = vfma(p->wd, w, vload_m(p->g + j, n) * p->gscale);
+    vec v = vfma(p->b2, vload_m(p->v + j, n), p->rb2 * (g * g));
+    vec m = vfma(p->mu, vload_m(p->m + j, n), p->lr * g / vsqrt(v + p->eps));
+    w -= m;
+    vstore_m(p->m + j, m, n);
+    vstore_m(p->v + j, v, n);
+    vstore_m(p->w + j, w, n);
+    vstore_m(p->g + j, vzero(), n);
+    if (ema)
+        ema_vec(p, j, w, n);
+}
+
+void KERN(rmsprop)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n,
+                   pith_real lr, pith_real mu, pith_real rho, pith_real eps, pith_real wd, pith_real gscale,
+                   pith_real ema_decay)
+{
+    const opt_args p = { .w = w,
+                         .g = g,
+                         .m = m,
+                         .v = v,
+                         .ema = ema,
+                         .lr = vset1(lr),
+                         .mu = vset1(mu),
+                         .wd = vset1(wd),
+                         .b2 = vset1(rho),
+                         .rb2 = vset1(PITHP_R(1.0) - rho),
+                         .eps = vset1(eps),
+                         .gscale = vset1(gscale),
+                         .keep = vset1(PITHP_R(1.0) - ema_decay) };
+    const bool e = ema != NULL;
+#define BODY(k) rmsprop_vec(&p, j, e, k);
+    VEC_FOR(j, n, BODY);
+#undef BODY
+}
+
 void KERN(adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n,
                  pith_real lr, pith_real b1, pith_real b2, pith_real eps, pith_real wd, pith_real c1,
                  pith_real c2, pith_real gscale, pith_real ema_decay)

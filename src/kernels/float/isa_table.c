@@ -34,4 +34,5 @@ const pithp_kern KERN(kern) = {
     .minmax = KERN(minmax),
     .sgd = KERN(sgd),
     .adamw = KERN(adamw),
+    .rmsprop = KERN(rmsprop),
 };

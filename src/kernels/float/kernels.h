@@ -140,6 +140,11 @@ typedef struct pithp_kern {
     void (*adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n,
                   pith_real lr, pith_real b1, pith_real b2, pith_real eps, pith_real wd, pith_real c1,
                   pith_real c2, pith_real gscale, pith_real ema_decay);
+    /* RMSProp as TensorFlow has it: h = g + wd*w; v = rho*v + (1-rho)*h*h; m = mu*m + lr*h/sqrt(v + eps); w -= m; g = 0;
+       ema. */
+    void (*rmsprop)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n,
+                    pith_real lr, pith_real mu, pith_real rho, pith_real eps, pith_real wd, pith_real gscale,
+                    pith_real ema_decay);
 } pithp_kern;
 
 const pithp_kern *pithp_kern_get(pithp_isa isa); /* never NULL: falls back to the base set */
