@@ -483,15 +483,24 @@ START_TEST(steepest_descent)
         p[i].loss += 0.02 * sin(i * 2.1);
     }
     pithp_lr_smooth(p, f.n, 200);
-    pithp_lr_suggest(p, &f);
-    ck_assert_msg(f.lr > 0.07 && f.lr < 0.15, "%g", f.lr);
+    pithp_lr_suggest(p, 200, &f);
+    ck_assert_msg(f.lr > 0.07 && f.lr < 0.15 && !f.unsure, "%g", f.lr);
     ck_assert_msg(f.lr_least > 0.5 && f.lr_least < 4, "%g", f.lr_least);
+    for (int k = 0; k < 20; k++) { /* noise alone */
+        for (int i = 0; i < 200; i++) {
+            pithp_rand r = pithp_rand_at(3, (uint32_t)k, (uint64_t)i, PITHP_USE_OTHER);
+            p[i].loss = 0.7 + 0.03 * pithp_rand_normal(&r);
+        }
+        pithp_lr_smooth(p, f.n, 200);
+        pithp_lr_suggest(p, 200, &f);
+        ck_assert_msg(f.unsure, "noise %d is taken for a fall", k);
+    }
     for (int i = 0; i < 200; i++)
         p[i].smooth = i; /* never falls */
-    pithp_lr_suggest(p, &f);
+    pithp_lr_suggest(p, 200, &f);
     ck_assert(isnan(f.lr));
     f.n = 0;
-    pithp_lr_suggest(p, &f);
+    pithp_lr_suggest(p, 200, &f);
     ck_assert(isnan(f.lr) && isnan(f.lr_least));
 }
 END_TEST

@@ -174,11 +174,12 @@ typedef struct {
    lr          where the smoothed loss falls fastest, over the logarithm of the rate: the rate to try first; NaN where it
                never falls
    lr_least    where it is least: more than a training will bear
-   diverged    the loss ran away, or was not finite any more */
+   diverged    the loss ran away, or was not finite any more
+   unsure      the loss fell hardly more than chance lets it from step to step: lr is a guess; more steps say more */
 typedef struct {
     int n;
     double lr, lr_least;
-    bool diverged;
+    bool diverged, unsure;
 } pith_lr_found;
 
 /* points [steps], the caller's; the first found->n are filled.

@@ -95,9 +95,9 @@ static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(
 static void tell(const find_opts *o, const char *table, const pith_lr_found *f)
 {
     if (o->k.json) {
-        print_json(json_pack("{s:o, s:o, s:i, s:b, s:s, s:s}", "lr", number(f->lr), "lr_least",
-                             number(f->lr_least), "steps", f->n, "diverged", f->diverged, "plot", o->out,
-                             "table", table));
+        print_json(json_pack("{s:o, s:o, s:i, s:b, s:b, s:s, s:s}", "lr", number(f->lr), "lr_least",
+                             number(f->lr_least), "steps", f->n, "diverged", f->diverged, "unsure", f->unsure,
+                             "plot", o->out, "table", table));
         return;
     }
     if (isfinite(f->lr))
@@ -106,6 +106,11 @@ static void tell(const find_opts *o, const char *table, const pith_lr_found *f)
     else
         printf("the loss never fell in %d steps: no learning rate can be recommended; look at the plot\n",
                f->n);
+    if (f->unsure)
+        printf("this is a guess: in %d steps the loss fell hardly more than it jumps about; --steps %d shows "
+               "more, "
+               "and the plot where the loss runs away\n",
+               f->n, 4 * f->n);
     printf("plot     %s\ntable    %s\n", o->out, table);
 }
 

@@ -91,11 +91,13 @@ static pith_status run(sweep *w)
 }
 
 /* ---- What it shows --------------------------------------------------------------------------------------- */
+static double smooth_width(int steps) { return PITHP_MAX(steps / 30.0, 1); }
+
 /* Gaussian weights over the neighbours, a thirtieth of the sweep wide: noise goes, and nothing is delayed as a running
    mean would. */
 void pithp_lr_smooth(pith_lr_point *p, int n, int steps)
 {
-    const double width = PITHP_MAX(steps / 30.0, 1);
+    const double width = smooth_width(steps);
     const int reach = (int)ceil(3 * width);
     for (int i = 0; i < n; i++) {
         double sum = 0, weights = 0;
@@ -108,8 +110,24 @@ void pithp_lr_smooth(pith_lr_point *p, int n, int steps)
     }
 }
 
+/* A smoothed value's deviation is that of a step over (2 sqrt(pi) width)^(1/2); its extremes over a sweep lie some four of
+   them apart by chance alone. */
+static bool fall_in_noise(const pith_lr_point *p, int least, int steps)
+{
+    double square = 0, highest = 0;
+    for (int i = 0; i <= least; i++) {
+        double d = p[i].loss - p[i].smooth;
+        square += d * d;
+        highest = i == 0 ? p[i].smooth : PITHP_MAX(highest, p[i].smooth);
+    }
+    if (least < 2)
+        return true;
+    double deviation = sqrt(square / (least + 1) / (2 * sqrt(M_PI) * smooth_width(steps)));
+    return highest - p[least].smooth < 6 * deviation;
+}
+
 /* The rates stand at equal distances on a logarithmic axis: differences of neighbours are the slope. */
-void pithp_lr_suggest(const pith_lr_point *p, pith_lr_found *found)
+void pithp_lr_suggest(const pith_lr_point *p, int steps, pith_lr_found *found)
 {
     int least = 0, steepest = -1;
     double slope = 0;
@@ -123,6 +141,7 @@ void pithp_lr_suggest(const pith_lr_point *p, pith_lr_found *found)
     }
     found->lr = steepest < 0 ? (double)NAN : p[steepest].lr;
     found->lr_least = found->n > 0 ? p[least].lr : (double)NAN;
+    found->unsure = fall_in_noise(p, least, steps);
 }
 
 /* ---- Beginning ------------------------------------------------------------------------------------------- */
@@ -209,7 +228,7 @@ pith_status pith_lr_find(pith_model *m, pith_data *d, pith_lr_find_cfg cfg, pith
     pith_model_free(w.copy);
     if (s == PITH_OK) {
         pithp_lr_smooth(points, found->n, w.cfg.steps);
-        pithp_lr_suggest(points, found);
+        pithp_lr_suggest(points, w.cfg.steps, found);
     }
     return s;
 }

@@ -128,7 +128,8 @@ const char *pithp_fit_args_differ(json_t *saved, json_t *now, const char **was, 
 
 /* ---- lr_find.c ----------------------------------------------------------------------------------------- */
 void pithp_lr_smooth(pith_lr_point *p, int n, int steps);
-void pithp_lr_suggest(const pith_lr_point *p, pith_lr_found *found); /* from n and the smoothed losses */
+/* From found->n, the losses and the smoothed ones. */
+void pithp_lr_suggest(const pith_lr_point *p, int steps, pith_lr_found *found);
 
 /* ---- checkpoint.c -------------------------------------------------------------------------------------- */
 /* Where a run stands, beside weights and moments. */
