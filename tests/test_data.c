@@ -299,6 +299,19 @@ START_TEST(unusable_folders)
     make_set("missing/val", 3, 3);
     refused("missing", (pith_images_cfg){ 0 }, PITH_EDATA,
             "class \"c\" has images for validation but none for training");
+    refused("missing", (pith_images_cfg){ 0 }, PITH_EDATA,
+            "only for validation there are \"c\", only for training none");
+    make_set("spelt/train", 2, 3);
+    make_set("spelt/val", 2, 3);
+    for (int k = 0; k < 2; k++) {
+        char to[600];
+        snprintf(to, sizeof to, "%s", at("spelt/val/%c", 'A' + k));
+        ck_assert_int_eq(rename(at("spelt/val/%c", 'a' + k), to), 0);
+    }
+    refused("spelt", (pith_images_cfg){ 0 }, PITH_EDATA,
+            "only for validation there are \"A\", \"B\", only for training \"a\", \"b\": are these the same");
+    make_set("alone", 1, 1);
+    refused("alone", (pith_images_cfg){ 0 }, PITH_EDATA, "only one class, \"a\"");
     make_set("lonely", 2, 1);
     refused("lonely", (pith_images_cfg){ 0 }, PITH_EDATA, "no image for validation");
     refused("single", (pith_images_cfg){ .size = 7 }, PITH_EINVAL, "8 to 1024");
@@ -308,6 +321,28 @@ START_TEST(unusable_folders)
     refused("single", (pith_images_cfg){ .max_pixels = -5 }, PITH_EINVAL, "area");
     ck_assert_ptr_null(pith_data_images(c, NULL, (pith_images_cfg){ 0 }));
     ck_assert_int_eq(pith_ctx_status(c), PITH_EINVAL);
+}
+END_TEST
+
+START_TEST(thousand_classes)
+{
+    enum { K = 1000 };
+    for (unsigned k = 0; k < K; k++)
+        for (unsigned i = 0; i < 2; i++)
+            put_picture(at("thousand/%s/class %u/1.jpg", i ? "val" : "train", k), JPG, 16, 16, 2 * k + i);
+    pith_data *d = pith_data_images(c, at("thousand"), (pith_images_cfg){ .size = 16 });
+    ck_assert_msg(d != NULL, "%s", pith_error_text(c));
+    ck_assert_int_eq(pith_data_classes(d), K);
+    ck_assert(pith_data_count(d, PITH_TRAIN) == K && pith_data_count(d, PITH_VAL) == K);
+    pith_data_report r = pith_data_get_report(d);
+    for (int k = 0; k < 2 * K; k++)
+        suite_check(r.count[k] == 1, "class %d", k % K);
+    pith_data_free(d);
+    for (unsigned k = 0; k < 300; k++) /* so many that lack training do not spill over the message */
+        ck_assert_int_eq(remove(at("thousand/train/class %u/1.jpg", k)), 0);
+    for (unsigned k = 0; k < 300; k++)
+        ck_assert_int_eq(remove(at("thousand/train/class %u", k)), 0);
+    refused("thousand", (pith_images_cfg){ .size = 16 }, PITH_EDATA, "\"class 1\", \"class 10\"");
 }
 END_TEST
 
@@ -385,6 +420,7 @@ int main(void)
     tcase_add_test(t, duplicates_stay_together);
     tcase_add_test(t, bad_files);
     tcase_add_test(t, unusable_folders);
+    tcase_add_test(t, thousand_classes);
     tcase_add_test(t, pixels_in_memory);
     tcase_add_test(t, out_of_memory);
     return suite_run("data", s);

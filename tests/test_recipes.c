@@ -436,6 +436,40 @@ START_TEST(refuses)
 }
 END_TEST
 
+/* ---- A thousand classes of an image each ---- */
+static pith_tensor *thousand(pith_model *m, pith_tensor *x, void *user)
+{
+    x = pith_nn_conv_bn_act(m, "stem", x, (pith_conv2d_cfg){ .out = 8, .kernel = 3, .stride = 2 },
+                            PITH_RELU6);
+    return pith_nn_linear(m, "head", pith_global_avgpool(x), 1000);
+}
+
+START_TEST(thousand_classes)
+{
+    enum { K = 1000, N = K + 40, BYTES = 8 * 8 * 3 };
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 3, .threads = 2 });
+    uint8_t *pixels = malloc((size_t)N * BYTES);
+    int32_t labels[N];
+    for (int i = 0; i < N; i++) {
+        labels[i] = i % K;
+        for (int k = 0; k < BYTES; k++)
+            pixels[i * BYTES + k] = (uint8_t)(labels[i] * 31 + k * (labels[i] % 7));
+    }
+    pith_data *d = pith_data_pixels(c, pixels, labels, N, 8, 8, NULL, K, 8);
+    ck_assert_msg(d != NULL, "%s", pith_error_text(c));
+    pith_model *m = pith_model_new(c, thousand, NULL, PITH_SHAPE(8, 8, 3));
+    for (int k = 0; k < 2; k++) {
+        pith_fit_cfg cfg = { .epochs = 2, .batch = 32, .augment = { .mixup = k } };
+        ck_assert_msg(pith_fit(m, d, cfg) == PITH_OK, "%s", pith_error_text(c));
+    }
+    pith_eval_result r;
+    ck_assert_int_eq(pith_evaluate(m, d, PITH_VAL, 0, &r), PITH_OK);
+    ck_assert(r.n == 40 && r.classes == K && isfinite(r.loss));
+    free(pixels);
+    pith_ctx_free(c);
+}
+END_TEST
+
 /* ---- The learning-rate finder ---- */
 START_TEST(finds_a_rate)
 {
@@ -545,6 +579,7 @@ int main(void)
     suite_test(s, "each_has_an_effect", each_has_an_effect);
     suite_test(s, "frozen_until", frozen_until);
     suite_test(s, "refuses", refuses);
+    suite_test(s, "thousand_classes", thousand_classes);
     suite_test(s, "finds_a_rate", finds_a_rate);
     suite_test(s, "steepest_descent", steepest_descent);
     suite_test(s, "finder_refuses", finder_refuses);

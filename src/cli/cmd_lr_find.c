@@ -1,10 +1,12 @@
 /* pith lr-find: which learning rate to train with: a sweep on a copy of the network, a plot and a value. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     common k;
@@ -152,6 +154,19 @@ static int find(find_opts *o, pith_ctx *c, pith_model *m, pith_data *d, pith_lr_
     return EXIT_DONE;
 }
 
+/* Better told before the sweep than after it. */
+static bool folder_there(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[1024];
+    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+             slash == NULL ? "." : path);
+    if (access(folder, W_OK) == 0)
+        return true;
+    say("%s: cannot be written: %s; choose another file with --out", path, strerror(errno));
+    return false;
+}
+
 static int prepare(find_opts *o)
 {
     pith_lr_find_cfg cfg = { .steps = o->steps, .lr_min = o->lr_min, .lr_max = o->lr_max };
@@ -163,6 +178,8 @@ static int prepare(find_opts *o)
         say("lr-find: from %g to %g: --lr-min has to be less than --lr-max", low, high);
         return EXIT_USAGE;
     }
+    if (!folder_there(o->out))
+        return EXIT_FAILED;
     pith_ctx *c = open_ctx(&o->k);
     if (c == NULL)
         return EXIT_FAILED;

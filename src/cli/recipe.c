@@ -229,6 +229,23 @@ static bool pattern_fits(const pith_model *m, const char *option, const char *pa
     return false;
 }
 
+static bool all_frozen(const recipe *r, const pith_model *m)
+{
+    const pith_tensor *p;
+    for (int i = 0; (p = pith_model_param(m, i)) != NULL; i++) {
+        bool frozen = false;
+        for (int k = 0; k < r->freeze.n; k++) {
+            const char *pattern = r->freeze.text[k];
+            bool free_again = pattern[0] == '!';
+            if (fnmatch(pattern + free_again, pith_name(p), 0) == 0)
+                frozen = !free_again;
+        }
+        if (!frozen)
+            return false;
+    }
+    return true;
+}
+
 bool recipe_fits(const recipe *r, const pith_model *m)
 {
     for (int i = 0; i < r->lr_scale.n; i++)
@@ -237,5 +254,9 @@ bool recipe_fits(const recipe *r, const pith_model *m)
     for (int i = 0; i < r->freeze.n; i++)
         if (!pattern_fits(m, "freeze", r->freeze.text[i] + (r->freeze.text[i][0] == '!')))
             return false;
+    if (r->freeze.n > 0 && all_frozen(r, m)) {
+        say("--freeze: nothing is left to train; free some again, as with --freeze '!classifier.*'");
+        return false;
+    }
     return true;
 }

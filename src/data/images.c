@@ -71,6 +71,35 @@ static pith_status check_bad(const pith_data *d, double max_bad)
         100 * max_bad, r->bad[0].path, r->bad[0].reason);
 }
 
+/* The names of classes that one split has and the other has not, as many as fit. */
+static void only_in(const pith_data *d, pith_split split, char *text, size_t room)
+{
+    const int64_t *has = d->count + split * d->n_classes, *lacks = d->count + (1 - split) * d->n_classes;
+    size_t at = 0;
+    for (int k = 0; k < d->n_classes && at + 8 < room; k++)
+        if (has[k] && !lacks[k]) {
+            int n = snprintf(text + at, room - at, "%s\"%.40s\"", at ? ", " : "", d->pack.class_name[k]);
+            if (n < 0 || (size_t)n >= room - at - 4) {
+                snprintf(text + at, room - at, at ? ", ..." : "...");
+                return;
+            }
+            at += (size_t)n;
+        }
+}
+
+static pith_status labels_differ(const pith_data *d, const char *name)
+{
+    char val[160] = "", train[160] = "";
+    only_in(d, PITH_VAL, val, sizeof val);
+    only_in(d, PITH_TRAIN, train, sizeof train);
+    return pithp_error(
+        d->c, PITH_EDATA,
+        "%s: class \"%s\" has images for validation but none for training; only for validation "
+        "there are %s, only for training %s%s",
+        d->dir, name, val, train[0] ? train : "none",
+        train[0] ? ": are these the same classes, spelt in two ways?" : "");
+}
+
 static pith_status check_classes(const pith_data *d, bool wants_val)
 {
     for (int k = 0; k < d->n_classes; k++) {
@@ -79,9 +108,7 @@ static pith_status check_classes(const pith_data *d, bool wants_val)
         if (!train && !val)
             return pithp_error(d->c, PITH_EDATA, "%s: class \"%s\" has no usable image", d->dir, name);
         if (!train)
-            return pithp_error(d->c, PITH_EDATA,
-                               "%s: class \"%s\" has images for validation but none for training", d->dir,
-                               name);
+            return labels_differ(d, name);
         if (!val && wants_val && d->pack.own_split)
             pithp_log(d->c, PITH_LOG_WARN, "%s: class \"%s\" has no images for validation", d->dir, name);
     }
