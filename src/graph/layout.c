@@ -104,8 +104,12 @@ static bool work_blocks(pith_plan *p)
 {
     for (int s = 0; s < p->n_steps; s++) {
         pithp_step *st = &p->steps[s];
-        int back = pithp_time_back(p, s);
-        if (st->aux > 0 && (st->aux_block = pithp_plan_block(p, st->aux, s, st->back ? back : s)) < 0)
+        int back = pithp_time_back(p, s), until = st->back ? back : s;
+        const pithp_value *out = &p->values[root(p, st->out)];
+        if (p->values[st->out].raw &&
+            out->block >= 0) /* whoever loads the value normalises by the step's aux */
+            until = PITHP_MAX(until, p->blocks[out->block].to);
+        if (st->aux > 0 && (st->aux_block = pithp_plan_block(p, st->aux, s, until)) < 0)
             return false;
         if (st->scratch > 0 && (st->scratch_block = pithp_plan_block(p, st->scratch, s, s)) < 0)
             return false;
