@@ -157,7 +157,7 @@ static bool read_run(qat_opts *o, opt *table, json_t **keep, char model[1024])
     const char *run = o->resume;
     snprintf(path, sizeof path, "%s/args.json", run);
     *keep = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
-    const json_t *args = json_object_get(*keep, "qat");
+    json_t *args = json_object_get(*keep, "qat");
     if (args == NULL) {
         say("%s: %s; --resume wants the folder of a 'pith qat'", path, *keep ? "no \"qat\"" : e.text);
         return false;
