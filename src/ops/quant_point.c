@@ -112,7 +112,11 @@ static const pith_op quant_point = { .name = "quant_point",
                                      .forward = forward };
 
 /* ---- The rule ---- */
-static bool ready(const pith_tensor *f) { return *(const pith_real *)f->in[PITHP_FQ_SCALE]->value > 0; }
+static bool ready(const pith_tensor *f) /* a scale that another op computes has no value yet */
+{
+    const pith_real *scale = f->in[PITHP_FQ_SCALE]->value;
+    return scale != NULL && *scale > 0;
+}
 
 bool pithp_fuse_quant_point(const pith_tensor *t, bool (*single)(void *arg, const pith_tensor *x), void *arg,
                             pithp_fused *f)
