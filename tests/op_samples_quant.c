@@ -275,3 +275,57 @@ const op_sample op_sample_codebook = { .name = "codebook",
                                        .surrogate = codebook_surrogate,
                                        .bads = 7,
                                        .bad = codebook_bad };
+
+/* ---- dynamic_quant ---- */
+static pith_tensor *dynamic_build(op_case *k)
+{
+    pith_shape s = op_shape(k, 1, 4);
+    /* also samples on one side of zero, or all zero */
+    double lo = k->index % 4 == 0 ? 1 : k->index % 4 == 1 ? -3 : k->index % 4 == 2 ? 0 : -1;
+    double hi = k->index % 4 == 0 ? 3 : k->index % 4 == 1 ? -1 : k->index % 4 == 2 ? 0 : 4;
+    return pith_dynamic_quant(op_input(k, 0, s, lo, hi, true));
+}
+
+static bool dynamic_twin(const op_case *k, bool train, double *y, double *terms)
+{
+    pith_shape s = op_in_shape(k, 0);
+    int64_t n = pithp_count(s) / s.d[0];
+    (void)train;
+    for (int64_t b = 0; b < s.d[0]; b++) {
+        const pith_real *x = op_val(k, 0) + b * n;
+        double lo = 0, hi = 0;
+        for (int64_t i = 0; i < n; i++)
+            lo = fmin(lo, (double)x[i]), hi = fmax(hi, (double)x[i]);
+        double step = (hi - lo) / 255, low = lo / step, high = hi / step;
+        double zero = 128 + fabs(low) < 127 + fabs(high) ? -128 - low : 127 - high;
+        zero = fmax(-128, fmin(127, round(zero)));
+        for (int64_t i = 0; i < n; i++) {
+            float inverse = 1.0F / (float)step;
+            double q = (double)roundf((float)zero + (float)x[i] * inverse);
+            y[b * n + i] = step > 0 ? (double)(float)step * (fmax(-128, fmin(127, q)) - zero) : (double)x[i];
+            terms[b * n + i] = fabs(y[b * n + i]);
+        }
+    }
+    return true;
+}
+
+static void dynamic_surrogate(const op_case *k, int i, double *grad)
+{
+    for (int64_t j = 0; j < pith_size(k->in[0]); j++)
+        grad[j] = (double)((const pith_real *)pith_values(k->w[0]))[j] +
+                  (k->via == OP_VIA_SHARED ? (double)((const pith_real *)pith_values(k->w[1]))[j] : 0);
+    (void)i;
+}
+
+static pith_tensor *dynamic_bad(op_case *k, int i)
+{
+    return pith_dynamic_quant(i == 0 ? op_indices(k, 0, PITH_SHAPE(3), 0, 3)
+                                     : op_input(k, 0, PITH_SCALAR, -1, 1, true));
+}
+
+const op_sample op_sample_dynamic_quant = { .name = "dynamic_quant",
+                                            .build = dynamic_build,
+                                            .twin = dynamic_twin,
+                                            .surrogate = dynamic_surrogate,
+                                            .bads = 2,
+                                            .bad = dynamic_bad };

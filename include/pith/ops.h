@@ -182,6 +182,10 @@ typedef struct {
 PITH_API pith_tensor *pith_fake_quant(pith_tensor *x, pith_tensor *scale, pith_tensor *zero_point,
                                       pith_fake_quant_cfg cfg);
 
+/* What a hybrid int8 layer sees of a float input: each sample of x [N,...] quantized to int8 by its own range (0 included,
+   asymmetric) and back. gradient: dx = dy. source: TensorFlow Lite's hybrid kernels. Since 0.1. */
+PITH_API pith_tensor *pith_dynamic_quant(pith_tensor *x);
+
 /* Weights that share values: w[i] = centroids[index[i]]. centroids [k] with k <= 2^bits (bits 0: 8); index int32 of w's shape, 0
    to k - 1; keep_zero: the centroid at index `zero` gets no gradient, so that pruned weights stay what they are.
    gradient: of a centroid the sum of its weights' gradients; index: none.

@@ -13,6 +13,27 @@
 extern "C" {
 #endif
 
+/* What becomes of the numbers.
+   INT8      all of them integers of bits_weights and bits_activations bits
+   FLOAT16   weights in float16; evaluated with those halves
+   DYNAMIC   weights int8, activations quantized as they come, sample by sample (LiteRT's hybrid kernels); no calibration
+   CODEBOOK  the weights of a layer share at most 2^bits_weights values, found by k-means; zeros stay zeros. pith_fit goes on
+             training the shared values */
+typedef enum {
+    PITH_SCHEME_INT8 = 0,
+    PITH_SCHEME_FLOAT16,
+    PITH_SCHEME_DYNAMIC,
+    PITH_SCHEME_CODEBOOK
+} pith_quant_scheme;
+
+/* What makes a quantized model better without training it; bits of cfg.improve. BIAS and ADAROUND are for INT8. */
+enum {
+    PITH_IMPROVE_EQUALIZE = 1, /* equal weight ranges across layers (Nagel et al., ICCV 2019) */
+    PITH_IMPROVE_BN = 2,       /* batch-norm statistics taken anew, under rounded weights */
+    PITH_IMPROVE_BIAS = 4, /* biases make up for the mean error of each channel (Nagel et al., ICCV 2019) */
+    PITH_IMPROVE_ADAROUND = 8 /* learned rounding of weights (Nagel et al., ICML 2020) */
+};
+
 /* How a model is quantized; all zero is full int8: weights per output channel in convolutions and per tensor in dense
    layers, activations per tensor, input and output included.
    bits_weights, bits_activations  2 to 8, 4 to 8; 0: 8
@@ -29,7 +50,9 @@ extern "C" {
    observe_steps     training steps before activations are quantized; 0: 20
    freeze_ranges     training step from which ranges stay; 0: never
    freeze_bn         training step from which batch norms use running statistics only; 0: never
-   momentum          of the moving ranges; 0: 0.01 */
+   momentum          of the moving ranges; 0: 0.01
+   scheme, improve   as above; adaround_steps: of each layer; 0: 500
+   improve_samples   training images that improvers look at; 0: 256 */
 typedef struct {
     int bits_weights, bits_activations, bits_ends;
     bool conv_per_tensor, dense_per_channel;
@@ -40,6 +63,9 @@ typedef struct {
     int lsq;
     int64_t observe_steps, freeze_ranges, freeze_bn;
     double momentum;
+    pith_quant_scheme scheme;
+    unsigned improve;
+    int adaround_steps, improve_samples;
 } pith_quant_cfg;
 
 /* Quantizes a trained model without training: folds batch norms into the convolutions, puts fake_quant nodes where integers
@@ -70,6 +96,43 @@ typedef struct {
     const char *kernels;
 } pith_integer_facts;
 PITH_API pith_status pith_integer_info(const pith_model *m, pith_integer_facts *facts);
+
+/* ---- Where accuracy goes ------------------------------------------------------------------------------------- */
+
+#define PITH_ANALYSIS_BINS 32
+
+/* One place where numbers are quantized: the weights of a layer, or a result. Ratios of signal to quantization noise in dB,
+   infinite where nothing changes:
+   alone        of the network's output, when only this place is quantized
+   all_but      of the output, when everything is but this place
+   accumulated  of the values here, when everything before is quantized too (of weights: of the layer's result)
+   lo, hi       range of the values in float; clipped: share of them outside what the codes reach
+   histogram    of the values in float: PITH_ANALYSIS_BINS bins from lo to hi */
+typedef struct {
+    const char *layer; /* the analysis's own */
+    bool weights;
+    int bits;
+    double alone, all_but, accumulated, lo, hi, clipped;
+    int64_t histogram[PITH_ANALYSIS_BINS];
+} pith_place;
+
+typedef struct pith_analysis pith_analysis;
+
+/* Quantizes a copy of the float model m as cfg says (scheme int8) and measures, on training images (cfg.improve_samples of
+   them, 0: 256), what each place costs. m stays as it is.
+   ownership  the context's
+   errors     NULL; those of pith_quantize. Since 0.1. */
+PITH_API pith_analysis *pith_analyze(const pith_model *m, pith_data *d, pith_quant_cfg cfg);
+PITH_API void pith_analysis_free(pith_analysis *a); /* NULL is allowed */
+
+/* Places in the order of the network: i counts from 0; NULL after the last. Since 0.1. */
+PITH_API const pith_place *pith_analysis_place(const pith_analysis *a, int i);
+
+/* Places by what leaving them in float would gain, the most first; NULL after the last. Since 0.1. */
+PITH_API const pith_place *pith_analysis_ranked(const pith_analysis *a, int i);
+
+/* Signal-to-noise ratio of the output when everything is quantized, in dB; images that were looked at. Since 0.1. */
+PITH_API double pith_analysis_output(const pith_analysis *a, int64_t *images);
 
 #ifdef __cplusplus
 }

@@ -188,6 +188,6 @@ void progress_close(progress_view *v);
 
 /* ---- Verbs --------------------------------------------------------------------------------------------------- */
 extern const verb verb_train, verb_lr_find, verb_eval, verb_predict, verb_info, verb_bench, verb_data, verb_export,
-    verb_quantize, verb_qat;
+    verb_quantize, verb_qat, verb_analyze;
 
 #endif

@@ -94,6 +94,8 @@ pith_status pithp_quant_cfg_check(const pith_model *m, pith_quant_cfg *f)
         f->bits_ends = 8;
     f->samples = f->samples ? f->samples : 512;
     f->momentum = PITH_OR(f->momentum, 0.01);
+    f->adaround_steps = f->adaround_steps ? f->adaround_steps : 500;
+    f->improve_samples = f->improve_samples ? f->improve_samples : 256;
     f->observe_steps = f->observe_steps ? f->observe_steps : 20;
     const struct {
         const char *name;
@@ -102,6 +104,10 @@ pith_status pithp_quant_cfg_check(const pith_model *m, pith_quant_cfg *f)
                   { "bits of activations", f->bits_activations, 4, 8 },
                   { "bits of the first and last layer", f->bits_ends, 2, 8 },
                   { "samples", f->samples, 1, 1 << 24 },
+                  { "scheme", (int64_t)f->scheme, PITH_SCHEME_INT8, PITH_SCHEME_CODEBOOK },
+                  { "improve", f->improve, 0, 2 * PITH_IMPROVE_ADAROUND - 1 },
+                  { "adaround_steps", f->adaround_steps, 1, 1 << 24 },
+                  { "improve_samples", f->improve_samples, 1, 1 << 20 },
                   { "lsq", f->lsq, -1, 1 },
                   { "observe_steps", f->observe_steps, 1, 1 << 24 },
                   { "freeze_ranges", f->freeze_ranges, 0, 1 << 24 },

@@ -79,7 +79,7 @@ static bool is_centre(const pithp_centres *s, double v)
 static double draw(const pithp_line *l, const pithp_centres *s, double u)
 {
     int64_t b[257];
-    double total = 0, error[256];
+    double total = 0, error[256] = { 0 };
     borders(l, s, b);
     for (int j = 0; j < s->k; j++)
         total += error[j] = cell_error(l, b[j], b[j + 1], s->c[j]);

@@ -132,7 +132,7 @@ static double fit_error(void *arg, double lo, double hi)
 pith_status pith_linear_fit(pith_ctx *c, const float *x, pith_shape shape, int axis, pith_linear_cfg cfg,
                             pith_linear *q)
 {
-    pithp_groups g;
+    pithp_groups g = { 0 };
     pith_status st = pithp_groups_of(c, shape, axis, &g);
     if (!st)
         st = pithp_all_finite(c, "value", x, g.n);
@@ -167,7 +167,7 @@ static pith_status check_quantizers(pith_ctx *c, const pith_linear *q, int64_t g
 pith_status pith_linear_quantize(pith_ctx *c, const float *x, pith_shape shape, int axis,
                                  const pith_linear *q, int8_t *codes)
 {
-    pithp_groups g;
+    pithp_groups g = { 0 };
     pith_status st = pithp_groups_of(c, shape, axis, &g);
     if (!st)
         st = check_quantizers(c, q, g.groups);
@@ -184,7 +184,7 @@ pith_status pith_linear_quantize(pith_ctx *c, const float *x, pith_shape shape, 
 pith_status pith_linear_dequantize(pith_ctx *c, const int8_t *codes, pith_shape shape, int axis,
                                    const pith_linear *q, float *x)
 {
-    pithp_groups g;
+    pithp_groups g = { 0 };
     pith_status st = pithp_groups_of(c, shape, axis, &g);
     if (!st)
         st = check_quantizers(c, q, g.groups);

@@ -1,5 +1,5 @@
 /* compress/quant/quantize.c: pith_quantize and pith_qat. Both work on a copy, which becomes the model when all went well. */
-#include "compress/quant/quant.h"
+#include "compress/quant/improve.h"
 #include "graph/qplan.h"
 #include "train/train.h"
 
@@ -24,7 +24,7 @@ static pith_status all_finite(const pith_model *m)
     return PITH_OK;
 }
 
-static pith_status begin(const pith_model *m, pith_quant_cfg *cfg)
+pith_status pithp_quant_begin(const pith_model *m, pith_quant_cfg *cfg)
 {
     pith_ctx *c = m->ctx;
     if (c->status)
@@ -59,13 +59,21 @@ static pith_status lowers(const pith_model *m)
     return g == NULL ? m->ctx->status : PITH_OK;
 }
 
-static pith_status quantize_copy(pith_model *n, pith_data *d, const pith_quant_cfg *cfg)
+static pith_status quantize_copy(pith_model *n, pith_data *d, const pith_quant_cfg *cfg,
+                                 const pithp_images *im)
 {
+    bool after = cfg->improve & (PITH_IMPROVE_BIAS | PITH_IMPROVE_ADAROUND);
+    pith_model *folded = after ? pith_model_clone(n) : NULL;
+    if (after && folded == NULL)
+        return n->ctx->status;
     pith_status s = pithp_quant_insert(n, cfg, false);
     if (s == PITH_OK)
         s = pithp_quant_calibrate(n, d, cfg);
     if (s == PITH_OK)
         s = pithp_quant_weights(n);
+    if (s == PITH_OK && after)
+        s = pithp_improve_after(n, folded, im, cfg);
+    pith_model_free(folded);
     if (s == PITH_OK)
         s = remember(n, cfg, "after training");
     return s == PITH_OK ? lowers(n) : s;
@@ -76,24 +84,30 @@ pith_status pith_quantize(pith_model *m, pith_data *d, pith_quant_cfg cfg)
     if (m == NULL)
         return PITH_EINVAL;
     pith_ctx *c = m->ctx;
-    if (d == NULL)
+    bool data = cfg.scheme == PITH_SCHEME_INT8 || cfg.improve;
+    if (d == NULL && data)
         return c->status ? c->status
                          : pithp_error(c, PITH_EINVAL, "quantization: no data set to take ranges from");
-    pith_status s = begin(m, &cfg);
-    if (s == PITH_OK)
+    pith_status s = pithp_quant_begin(m, &cfg);
+    if (s == PITH_OK && data)
         s = pithp_model_fits_data(m, d, "quantization");
-    if (s == PITH_OK && pith_data_count(d, PITH_TRAIN) < 1)
+    if (s == PITH_OK && data && pith_data_count(d, PITH_TRAIN) < 1)
         s = pithp_error(c, PITH_EDATA, "quantization: the training split has no images to take ranges from");
     if (s != PITH_OK)
         return s;
-    pith_model *n = pithp_fold_model(m);
+    pithp_images im = { 0 };
+    if (cfg.improve)
+        s = pithp_images_take(m, d, cfg.improve_samples, cfg.seed, &im);
+    pith_model *n = s == PITH_OK ? pithp_improve_before(m, &im, &cfg) : NULL;
     if (n == NULL)
-        return c->status;
-    s = quantize_copy(n, d, &cfg);
+        s = c->status;
+    else
+        s = cfg.scheme == PITH_SCHEME_INT8 ? quantize_copy(n, d, &cfg, &im) : pithp_scheme_apply(n, &cfg);
     if (s == PITH_OK)
         pithp_model_adopt(m, n);
     else
         pith_model_free(n);
+    pithp_images_free(c, &im);
     return s;
 }
 
@@ -101,7 +115,7 @@ pith_status pith_qat(pith_model *m, pith_quant_cfg cfg)
 {
     if (m == NULL)
         return PITH_EINVAL;
-    pith_status s = begin(m, &cfg);
+    pith_status s = pithp_quant_begin(m, &cfg);
     if (s != PITH_OK)
         return s;
     pith_model *n = pith_model_clone(m);
