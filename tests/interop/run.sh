@@ -90,6 +90,7 @@ if [ $torch = yes ] && "$venv/bin/python" -c "import timm" 2>/dev/null; then
 else
     skipped=$((skipped + 1)); echo "skipped  pretrained weights: PyTorch and timm are not installed (INTEROP_TORCH=1 installs them)"
 fi
+check "calibration: the ranges that NumPy finds" "$venv/bin/python" "$here/check_calib.py" "$build/tests/interop/dump_calib"
 
 # Every op and every family as .tflite, in LiteRT. The versions are those the checks were written with.
 mkdir "$work/nets"
