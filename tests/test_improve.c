@@ -491,6 +491,13 @@ START_TEST(refused)
         pith_quantize(s.m, NULL, (pith_quant_cfg){ .scheme = PITH_SCHEME_CODEBOOK, .improve = 1 }),
         PITH_EINVAL);
     pith_ctx_clear(s.c);
+    for (int k = 1; k < 4; k++) { /* twice */
+        pith_model *m = pith_model_clone(s.m);
+        ck_assert_int_eq(pith_quantize(m, NULL, (pith_quant_cfg){ .scheme = (pith_quant_scheme)k }), PITH_OK);
+        ck_assert_int_eq(pith_quantize(m, s.d, (pith_quant_cfg){ 0 }), PITH_EINVAL);
+        ck_assert_msg(strstr(pith_error_text(s.c), "quantized already"), "%s", pith_error_text(s.c));
+        pith_ctx_clear(s.c);
+    }
     ((pith_real *)pith_model_find(s.m, "head.weight")->value)[0] = NAN;
     for (int k = 0; k < 4; k++) {
         ck_assert_int_eq(pith_quantize(s.m, s.d, (pith_quant_cfg){ .scheme = (pith_quant_scheme)k }),

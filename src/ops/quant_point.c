@@ -112,7 +112,8 @@ static const pith_op quant_point = { .name = "quant_point",
                                      .forward = forward };
 
 /* ---- The rule ---- */
-static bool ready(const pith_tensor *f) /* a scale that another op computes has no value yet */
+/* A scale that an op computes has no value to look at. */
+static bool ready(const pith_tensor *f)
 {
     const pith_real *scale = f->in[PITHP_FQ_SCALE]->value;
     return scale != NULL && *scale > 0;

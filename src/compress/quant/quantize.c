@@ -1,5 +1,6 @@
 /* compress/quant/quantize.c: pith_quantize and pith_qat. Both work on a copy, which becomes the model when all went well. */
 #include "compress/quant/improve.h"
+#include "file/model_file.h"
 #include "graph/qplan.h"
 #include "train/train.h"
 
@@ -29,7 +30,7 @@ pith_status pithp_quant_begin(const pith_model *m, pith_quant_cfg *cfg)
     pith_ctx *c = m->ctx;
     if (c->status)
         return c->status;
-    if (pithp_model_quantized(m))
+    if (pithp_model_quantized(m) || pith_model_meta(m, PITHP_META_QUANTIZATION) != NULL)
         return pithp_error(
             c, PITH_EINVAL,
             "quantization: model '%s' is quantized already; begin with the float model it was made of",
