@@ -1,0 +1,169 @@
+/* Which way of quantizing costs what? Trains once in float, then compares the ways in one table.
+
+       ptq_vs_qat PetImages [EPOCHS [QAT_EPOCHS]]
+
+   Accuracy is that of the integers, with Wilson's 95% interval; "p" is McNemar's: how likely a difference as large would be if
+   the model and the float one were equally good. */
+#include <math.h>
+#include <pith/pith.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MOST = 100000, BATCH = 64 };
+
+typedef struct {
+    const char *name;
+    int weights, activations; /* bits; 0: float */
+    bool training;
+} way;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void wilson(int64_t right, int64_t n, double *low, double *high)
+{
+    double z = 1.96, p = (double)right / (double)n, q = z * z / (double)n;
+    double middle = (p + q / 2) / (1 + q),
+           half = z / (1 + q) * sqrt(p * (1 - p) / (double)n + q / (4 * (double)n));
+    *low = middle - half;
+    *high = middle + half;
+}
+
+/* Exact two-sided McNemar: b and c images that only the one, only the other gets right. */
+static double mcnemar(int64_t b, int64_t c)
+{
+    int64_t n = b + c, k = b < c ? b : c;
+    double sum = 0;
+    for (int64_t i = 0; i <= k; i++)
+        sum += exp(lgamma((double)n + 1) - lgamma((double)i + 1) - lgamma((double)(n - i) + 1) -
+                   (double)n * log(2));
+    return n == 0 || 2 * sum > 1 ? 1 : 2 * sum;
+}
+
+/* Which validation images the model gets right, in the data set's order; the number of images. */
+static int64_t answers(pith_model *m, pith_data *d, char *right)
+{
+    pith_loader *l = pith_loader_new(d, (pith_loader_cfg){ .split = PITH_VAL, .batch = BATCH });
+    int classes = pith_data_classes(d);
+    int64_t n = 0;
+    pith_real *probs = malloc(sizeof *probs * BATCH * (size_t)classes);
+    pith_batch b;
+    while (l != NULL && n + BATCH <= MOST && pith_loader_next(l, &b)) {
+        pith_predict(m, b.x, b.n, probs);
+        for (int i = 0; i < b.n; i++) {
+            int best = 0;
+            for (int k = 1; k < classes; k++)
+                best = probs[i * classes + k] > probs[i * classes + best] ? k : best;
+            right[n++] = best == b.labels[i];
+        }
+    }
+    free(probs);
+    pith_loader_free(l);
+    return n;
+}
+
+/* Milliseconds for an image among many: the best of some runs of a batch, less one of a single image. */
+static double latency(pith_model *m, pith_data *d)
+{
+    pith_loader *l = pith_loader_new(d, (pith_loader_cfg){ .split = PITH_VAL, .batch = BATCH });
+    pith_real probs[2048];
+    pith_batch b;
+    double best = 1e9;
+    if (l == NULL || pith_data_classes(d) * BATCH > 2048 || !pith_loader_next(l, &b))
+        return NAN;
+    for (int i = 0; i < 5; i++) { /* making the plan, or the integers, is in both and cancels */
+        double t0 = now();
+        pith_predict(m, b.x, 1, probs);
+        double t1 = now();
+        pith_predict(m, b.x, b.n, probs);
+        double t2 = now();
+        double each = 1000 * ((t2 - t1) - (t1 - t0)) / (b.n - 1);
+        best = each < best ? each : best;
+    }
+    pith_loader_free(l);
+    return best;
+}
+
+static double kilobytes(pith_model *m)
+{
+    pith_integer_facts f;
+    if (!pith_model_is_quantized(m))
+        return (double)pith_model_info(m).bytes / 1024;
+    return pith_integer_info(m, &f) ? (double)NAN : (double)f.bytes / 1024;
+}
+
+static void row(const way *w, pith_model *m, pith_data *d, char *right, const char *base)
+{
+    double low, high;
+    int64_t n = answers(m, d, right), sum = 0, only = 0, never = 0;
+    for (int64_t i = 0; i < n; i++) {
+        sum += right[i];
+        only += base != NULL && right[i] && !base[i];
+        never += base != NULL && !right[i] && base[i];
+    }
+    if (n == 0)
+        return;
+    wilson(sum, n, &low, &high);
+    printf("%-12s %8.0f KB  %6.2f%% (%.2f to %.2f)", w->name, kilobytes(m), 100 * (double)sum / (double)n,
+           100 * low, 100 * high);
+    if (base != NULL)
+        printf("  %+6.2f  p %.3f", 100 * (double)(only - never) / (double)n, mcnemar(only, never));
+    printf("  %.3f ms\n", latency(m, d));
+    fflush(stdout);
+}
+
+static pith_model *make(pith_model *base, pith_data *d, const way *w, int epochs)
+{
+    pith_model *m = pith_model_clone(base);
+    pith_quant_cfg q = { .bits_weights = w->weights, .bits_activations = w->activations };
+    if (!w->training)
+        return m != NULL && pith_quantize(m, d, q) == PITH_OK ? m : NULL;
+    int64_t steps = pith_data_count(d, PITH_TRAIN) / BATCH * epochs;
+    q.observe_steps = steps / 20 + 1;
+    q.freeze_bn = q.freeze_ranges = steps / 2 + 1;
+    pith_fit_cfg f = {
+        .epochs = epochs, .batch = BATCH, .opt = { .lr = 0.01 }, .schedule = { .warmup_epochs = 0.5 }
+    };
+    return m != NULL && pith_qat(m, q) == PITH_OK && pith_fit(m, d, f) == PITH_OK ? m : NULL;
+}
+
+int main(int argc, char **argv)
+{
+    static const way ways[] = { { "PTQ W8A8", 8, 8, false }, { "PTQ W4A8", 4, 8, false },
+                                { "PTQ W4A4", 4, 4, false }, { "QAT W8A8", 8, 8, true },
+                                { "QAT W4A8", 4, 8, true },  { "QAT W4A4", 4, 4, true } };
+    if (argc < 2) {
+        fprintf(stderr, "usage: ptq_vs_qat DIR [EPOCHS [QAT_EPOCHS]]\n");
+        return 2;
+    }
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 1 });
+    pith_data *d = pith_data_images(c, argv[1], (pith_images_cfg){ .size = 96 });
+    pith_model *m =
+        pith_model_family(c, "efnet-nano", (pith_family_cfg){ .classes = d ? pith_data_classes(d) : 2 });
+    char *base = malloc(MOST), *right = malloc(MOST);
+    if (d != NULL && m != NULL && base != NULL && right != NULL &&
+        pith_fit(m, d, (pith_fit_cfg){ .epochs = argc > 2 ? atoi(argv[2]) : 40, .batch = BATCH }) ==
+            PITH_OK) {
+        printf("%-12s %11s  %-24s %7s\n", "", "size", "accuracy, 95% interval", "to float");
+        row(&(way){ "float32", 0, 0, false }, m, d, base, NULL);
+        for (size_t i = 0; i < sizeof ways / sizeof *ways && pith_ctx_status(c) == PITH_OK; i++) {
+            pith_model *q = make(m, d, &ways[i], argc > 3 ? atoi(argv[3]) : 8);
+            if (q != NULL)
+                row(&ways[i], q, d, right, base);
+            pith_model_free(q);
+        }
+    }
+    free(base);
+    free(right);
+    bool failed = pith_ctx_status(c) != PITH_OK;
+    if (failed)
+        fprintf(stderr, "%s\n", pith_error_text(c));
+    pith_ctx_free(c);
+    return failed;
+}
