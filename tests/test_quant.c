@@ -176,7 +176,8 @@ static pith_tensor *squeezed(pith_model *m, pith_tensor *x, void *user)
     x = pith_concat((pith_tensor *[]){ a, b }, 2, -1);
     x = pith_pad(x, (int[]){ 0, 1, 1, 0 }, (int[]){ 0, 1, 1, 0 }, 0);
     x = pith_avgpool(x, (pith_pool_cfg){ .kernel = 2 });
-    x = pith_nn_conv_bn_act(m, "b3", x, (pith_conv2d_cfg){ .out = 8, .kernel = 3 }, PITH_RELU6);
+    x = pith_nn_conv_bn_act(m, "b3", x, (pith_conv2d_cfg){ .out = 8, .kernel = 3 }, PITH_LINEAR);
+    x = pith_hard_swish(x);
     return pith_nn_linear(m, "head", pith_flatten(x), 2);
 }
 
