@@ -27,7 +27,7 @@ typedef struct {
    as TensorFlow Lite's metadata: class names as labels.txt in a zip archive behind the model.
    m          is not changed
    path       the file; it is complete or not there
-   errors     PITH_EINVAL: int8 of a model that is not quantized, an op (named, with its layer) that the format cannot express, or a model without input;
+   errors     PITH_EINVAL: int8 of a model that is not quantized or floats of one that is, an op (named, with its layer) that the format cannot express, or a model without input;
               PITH_EFORMAT: a list of classes that is none; PITH_EIO, PITH_ENOTFOUND: the path. Nothing is written then.
    source     tensorflow/compiler/mlir/lite/schema/schema.fbs, version 3. Since 0.1. */
 PITH_API pith_status pith_export_tflite(pith_model *m, const char *path, pith_export_cfg cfg);

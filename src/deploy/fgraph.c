@@ -1,6 +1,7 @@
 /* deploy/fgraph.c: from the recorded graph to the one that is deployed. */
 #include "deploy/fgraph.h"
 #include "deploy/fold.h"
+#include "ops/integer.h"
 #include "ops/table.h"
 #include <string.h>
 
@@ -240,6 +241,12 @@ static pith_status build(walk *w)
 pith_status pithp_fgraph_make(pithp_fgraph *g, pith_model *m)
 {
     *g = (pithp_fgraph){ .c = m->ctx, .m = m };
+    if (pithp_model_quantized(m))
+        return pithp_error(
+            g->c, PITH_EINVAL,
+            "model '%s' is quantized and can be written as an int8 .tflite only; for float formats "
+            "export the model that it was made from",
+            pith_model_name(m));
     size_t n = m->g->n;
     walk w = { .g = g,
                .marked = PITHP_NEW_N(g->c, uint8_t, n),
