@@ -148,6 +148,7 @@ static const char *rewrite(const char *from, change c)
     pithp_st_file f;
     pithp_st_writer w;
     void *blocks[1024];
+    const float one = 1;
     size_t n = 0;
     const char *to = in_dir("changed");
     ck_assert_int_eq(pithp_st_open(ctx, &f, from), PITH_OK);
@@ -165,14 +166,14 @@ static const char *rewrite(const char *from, change c)
             type = c.dtype;
             uint16_t *h = (uint16_t *)(void *)v;
             for (int64_t k = 0; k < t->count; k++) {
-                float one = v[k];
-                h[k] = half_of(one, c.dtype == PITHP_ST_BF16);
+                float value = v[k];
+                h[k] = half_of(value, c.dtype == PITHP_ST_BF16);
             }
         }
         pithp_st_add(&w, t->name, type, t->shape, v);
     }
     if (c.add)
-        pithp_st_add(&w, c.add, PITHP_ST_F32, PITH_SHAPE(1), &(float){ 1 });
+        pithp_st_add(&w, c.add, PITHP_ST_F32, PITH_SHAPE(1), &one);
     ck_assert_int_eq(pithp_st_commit(&w, to, false), PITH_OK);
     pithp_st_writer_free(&w);
     pithp_st_close(&f);

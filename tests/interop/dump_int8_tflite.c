@@ -24,7 +24,7 @@ static int put(const char *dir, const char *name, const char *end, const void *p
 
 static int write_case(const int8_case *k, const char *dir, const char *name, FILE *list)
 {
-    char path[4096], end[8];
+    char path[4096], end[16];
     const pithp_qtensor *y = pithp_q_tensor(k->g, k->g->outputs[0]);
     snprintf(path, sizeof path, "%s/%s.tflite", dir, name);
     int bad = pithp_tfl_export_int8(k->g, NULL, path) != PITH_OK ||
