@@ -68,8 +68,12 @@ class Net(nn.Module):
                 y = i[0].mean((2, 3))
             elif op == "reshape" and len(i[0].shape) == 2:
                 y = i[0][:, :, None, None]
+            elif op == "mean":  # of squeeze-and-excitation: rows and columns, kept
+                if i[0].dim() != 4:
+                    raise SystemExit("peer_torch: mean of what is no image is not known here")
+                y = i[0].mean((2, 3), keepdim=True)
             elif op == "dropout":
-                y = F.dropout(i[0], a["rate"], self.training)
+                y = F.dropout(i[0], a["p"], self.training)
             else:
                 raise SystemExit(f"peer_torch: op {op} is not known here")
             v[out] = y
