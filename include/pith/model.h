@@ -64,6 +64,13 @@ PITH_API pith_tensor *pith_model_add_input(pith_model *m, const char *name, pith
 /* The parameter, state or node of that name; NULL if there is none (no error). Since 0.1. */
 PITH_API pith_tensor *pith_model_find(const pith_model *m, const char *name);
 
+/* What leaves the layer or block of that name: the last result in the graph whose node is called so, or so with a dot and more
+   behind ("blocks.2" of efnet-nano is what "blocks.2.1" adds up). A loss may be built on it (pith/distill.h); it is the same
+   node after batch norms were folded or fake quantization put in, if the tap is taken then.
+   shape      of one sample, [1,H,W,C] mostly
+   errors     NULL, with PITH_ENOTFOUND and the nearest names. Since 0.1. */
+PITH_API pith_tensor *pith_tap(pith_model *m, const char *name);
+
 /* Parameters in order: i counts from 0; NULL after the last. Since 0.1. */
 PITH_API pith_tensor *pith_model_param(const pith_model *m, int i);
 

@@ -162,6 +162,30 @@ typedef struct {
 PITH_API pith_tensor *pith_kl_divergence(pith_tensor *logits, pith_tensor *target,
                                          pith_kl_divergence_cfg cfg);
 
+/* The same taken apart: mean over the samples of T^2 (target TCKD + others NCKD), TCKD the divergence of "the class itself or
+   another", NCKD that among the other classes alone. logits, teacher float32 [N,K], labels int32 [N] (one that is no class leaves
+   its sample out). temperature 0: 1; target 0: 1; others 0: 1 (the paper's best: 1 and up to 8). With two classes NCKD is 0.
+   gradient: logits. source: Zhao et al., "Decoupled knowledge distillation", CVPR 2022. Since 0.1. */
+typedef struct {
+    double temperature, target, others;
+} pith_decoupled_kl_cfg;
+PITH_API pith_tensor *pith_decoupled_kl(pith_tensor *logits, pith_tensor *teacher, pith_tensor *labels,
+                                        pith_decoupled_kl_cfg cfg);
+
+/* Where a layer looks: the mean over the channels of x^2, divided by each sample's length. x [N,H,W,C] -> [N,HW]. pith_mse of two
+   such maps is attention transfer. gradient: x. source: Zagoruyko, Komodakis, ICLR 2017. Since 0.1. */
+PITH_API pith_tensor *pith_attention_map(pith_tensor *x);
+
+/* How the samples of a batch lie to each other, in the student x [N,D] and in the teacher [N,E]; N at most 2048, E may differ
+   from D. All three are scalars. gradient: x.
+   distance    mean over all pairs of Huber's loss (bend at 1) of their distances, each over its mean distance
+   angle       mean over all triples of Huber's loss of the cosines of their angles; takes N^3 steps
+   similarity  mean over all pairs of the squared difference of X X^T, its rows divided by their lengths
+   source      Park et al., "Relational knowledge distillation", CVPR 2019 (both); Tung, Mori, ICCV 2019. Since 0.1. */
+PITH_API pith_tensor *pith_relation_distance(pith_tensor *x, pith_tensor *teacher);
+PITH_API pith_tensor *pith_relation_angle(pith_tensor *x, pith_tensor *teacher);
+PITH_API pith_tensor *pith_similarity_preserving(pith_tensor *x, pith_tensor *teacher);
+
 /* Mean of (a-b)^2 over all elements; same shapes. gradient: both. */
 PITH_API pith_tensor *pith_mse(pith_tensor *a, pith_tensor *b);
 

@@ -27,25 +27,14 @@ static bool shape(pith_infer *q)
 
 static double temperature(const pith_call *k) { return ((const kl_attr *)k->attr)->temperature; }
 
-/* log(sum of exp(x/T)) */
-static double log_sum(const pith_real *x, int64_t n_k, double t)
-{
-    double m = -INFINITY, sum = 0;
-    for (int64_t i = 0; i < n_k; i++)
-        m = (double)x[i] > m ? (double)x[i] : m;
-    for (int64_t i = 0; i < n_k; i++)
-        sum += exp(((double)x[i] - m) / t);
-    return m / t + log(sum);
-}
-
 static void forward_row(const pith_call *k, int64_t n, int64_t n_k)
 {
     const pith_real *x = (const pith_real *)k->in[0].data + n * n_k,
                     *t = (const pith_real *)k->in[1].data + n * n_k;
     double *lse = k->aux, *loss = k->scratch, temp = temperature(k), sum = 0;
     int64_t n_n = k->in[0].shape.d[0];
-    lse[n] = log_sum(x, n_k, temp);
-    lse[n_n + n] = log_sum(t, n_k, temp);
+    lse[n] = pithp_log_sum_exp_at(x, n_k, temp, -1);
+    lse[n_n + n] = pithp_log_sum_exp_at(t, n_k, temp, -1);
     for (int64_t i = 0; i < n_k; i++) {
         double log_q = (double)t[i] / temp - lse[n_n + n], q = exp(log_q);
         if (q > 0) /* 0 log 0 = 0 */

@@ -46,3 +46,14 @@ double pithp_log_sum_exp(const pith_real *x, int64_t n)
         sum += exp((double)x[i] - m);
     return m + log(sum);
 }
+
+double pithp_log_sum_exp_at(const pith_real *x, int64_t n, double t, int64_t but)
+{
+    double m = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        m = i != but && (double)x[i] > m ? (double)x[i] : m;
+    for (int64_t i = 0; i < n; i++)
+        if (i != but)
+            sum += exp(((double)x[i] - m) / t);
+    return m / t + log(sum);
+}

@@ -13,4 +13,7 @@ void pithp_rows_run(const pith_call *k, void (*fn)(const pith_call *k, int64_t r
 /* log(sum of exp(x[0..n))), safe from overflow: m + log(sum exp(x - m)) with m = max x. */
 double pithp_log_sum_exp(const pith_real *x, int64_t n);
 
+/* log(sum of exp(x[i]/t) over all i but `but`; -1: all), x finite. */
+double pithp_log_sum_exp_at(const pith_real *x, int64_t n, double t, int64_t but);
+
 #endif
