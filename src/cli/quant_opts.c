@@ -58,3 +58,21 @@ bool quant_opts_cfg(const quant_opts *q, const char *scheme, uint64_t seed, pith
     }
     return false;
 }
+
+bool qat_opts_cfg(const quant_opts *q, const qat_opts *a, int64_t steps, pith_quant_cfg *f)
+{
+    double share = a->freeze != 0 ? a->freeze : 0.5;
+    int64_t freeze = share < 1 ? (int64_t)(share * (double)steps) : 0;
+    if (!quant_opts_cfg(q, "int8", 0, f))
+        return false;
+    f->observe_steps = a->observe;
+    f->freeze_bn = freeze;
+    f->freeze_ranges = freeze > (a->observe ? a->observe : 20) ? freeze : 0;
+    if (a->lsq == NULL || strcmp(a->lsq, "auto") == 0)
+        return true;
+    f->lsq = strcmp(a->lsq, "on") == 0 ? 1 : -1;
+    if (f->lsq > 0 || strcmp(a->lsq, "off") == 0)
+        return true;
+    say("--lsq %s: auto, on or off", a->lsq);
+    return false;
+}

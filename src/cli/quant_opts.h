@@ -12,16 +12,20 @@ typedef struct {
     double percentile;
 } quant_opts;
 
+/* What is quantized, and how finely. */
+#define BITS_OPTS(q)                                                                                    \
+    INT("bits-weights", 0, (q).bits_weights, "B", 2, 8, "bits of weights (default 8)"),                 \
+        INT("bits-activations", 0, (q).bits_activations, "B", 4, 8, "bits of activations (default 8)"), \
+        INT("bits-ends", 0, (q).bits_ends, "B", 2, 8,                                                   \
+            "bits of the first and last layer's weights (default 8)"),                                  \
+        TEXT("layers", 0, (q).layers, "PATTERN=B,...", "bits of the weights of certain layers"),        \
+        TEXT("skip", 0, (q).skip, "PATTERN,...", "layers that stay in float"),                          \
+        FLAG("conv-per-tensor", 0, (q).conv_per_tensor,                                                 \
+             "one scale for a convolution's weights, not one a channel"),                               \
+        FLAG("dense-per-channel", 0, (q).dense_per_channel, "one scale for each output of a dense layer")
+
 #define QUANT_OPTS(q)                                                                                       \
-    INT("bits-weights", 0, (q).bits_weights, "B", 2, 8, "bits of weights (default 8)"),                     \
-        INT("bits-activations", 0, (q).bits_activations, "B", 4, 8, "bits of activations (default 8)"),     \
-        INT("bits-ends", 0, (q).bits_ends, "B", 2, 8,                                                       \
-            "bits of the first and last layer's weights (default 8)"),                                      \
-        TEXT("layers", 0, (q).layers, "PATTERN=B,...", "bits of the weights of certain layers"),            \
-        TEXT("skip", 0, (q).skip, "PATTERN,...", "layers that stay in float"),                              \
-        FLAG("conv-per-tensor", 0, (q).conv_per_tensor,                                                     \
-             "one scale for a convolution's weights, not one a channel"),                                   \
-        FLAG("dense-per-channel", 0, (q).dense_per_channel, "one scale for each output of a dense layer"),  \
+    BITS_OPTS(q),                                                                                           \
         TEXT("calib", 0, (q).calib, "METHOD",                                                               \
              "ranges by minmax (default), average, percentile, mse or entropy"),                            \
         REAL("percentile", 0, (q).percentile, "P", 50, 100, "of --calib percentile (default 99.99)"),       \
@@ -35,5 +39,22 @@ typedef struct {
 
 /* False: it said what is wrong. */
 bool quant_opts_cfg(const quant_opts *q, const char *scheme, uint64_t seed, pith_quant_cfg *f);
+
+/* ---- While training: qat, distill --qat ---- */
+typedef struct {
+    const char *lsq;
+    int observe;
+    double freeze;
+} qat_opts;
+
+#define QAT_OPTS(q)                                                                            \
+    TEXT("lsq", 0, (q).lsq, "auto|on|off", "learned step sizes (default auto: below 8 bits)"), \
+        INT("observe", 0, (q).observe, "STEPS", 1, 1 << 24,                                    \
+            "steps before activations are quantized (default 20)"),                            \
+        REAL("freeze-after", 0, (q).freeze, "SHARE", 0.01, 1,                                  \
+             "of the run; then ranges and batch norms stay as they are (default 0.5)")
+
+/* steps: of the whole run. False: it said what is wrong. */
+bool qat_opts_cfg(const quant_opts *q, const qat_opts *a, int64_t steps, pith_quant_cfg *f);
 
 #endif

@@ -1,0 +1,140 @@
+/* Runs of the verbs that train. */
+#include "cli/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* The signal handler's flag: the one thing a handler may touch (sig_atomic_t is int here). */
+static volatile int stop_flag;
+
+static void on_interrupt(int sig)
+{
+    stop_flag = 1;
+    signal(sig, SIG_DFL); /* a second one ends the program at once */
+}
+
+static bool exists(const char *dir, const char *file)
+{
+    char path[1024];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s", dir, file);
+    return stat(path, &st) == 0;
+}
+
+/* ---- A new run ---- */
+static bool choose(run_folder *f, const char *base)
+{
+    if (f->out == NULL) {
+        for (int i = 1; i < 100000; i++) {
+            snprintf(f->room, sizeof f->room, "runs/%.400s-%d", base, i);
+            if (!exists(f->room, ""))
+                break;
+        }
+        mkdir("runs", 0777); /* an error shows when the folder itself is made */
+        f->out = f->room;
+    }
+    if (!f->force && (exists(f->out, "last.pith") || exists(f->out, "args.json"))) {
+        say("%s already holds a training: go on with 'pith %s --resume %s', choose another --out, or --force",
+            f->out, f->verb, f->out);
+        return false;
+    }
+    if (mkdir(f->out, 0777) != 0 && errno != EEXIST) {
+        say("%s: %s: the run folder cannot be made; choose another with --out", f->out, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+bool run_begin(run_folder *f, const char *base, const opt *table)
+{
+    char path[1024];
+    if (!choose(f, base))
+        return false;
+    snprintf(path, sizeof path, "%s/args.json", f->out);
+    json_t *j = json_pack("{s:s, s:o}", "pith", PITH_VERSION, f->verb, opts_json(table));
+    bool ok = json_dump_file(j, path, JSON_INDENT(1)) == 0;
+    json_decref(j);
+    if (!ok)
+        say("%s: cannot be written (%s); choose another folder with --out", path, strerror(errno));
+    return ok;
+}
+
+/* ---- Options of an older one ---- */
+bool run_read(run_folder *f, opt *table, json_t **keep)
+{
+    char path[1024];
+    json_error_t e;
+    const char *run = f->resume;
+    snprintf(path, sizeof path, "%s/args.json", run);
+    *keep = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
+    json_t *args = json_object_get(*keep, f->verb);
+    if (args == NULL) {
+        say("%s: %s; --resume wants the folder of a 'pith %s'", path,
+            *keep ? "it holds the options of another verb" : e.text, f->verb);
+        return false;
+    }
+    if (!opts_from_json(table, args, path))
+        return false;
+    snprintf(f->model, sizeof f->model, "%s/last.pith", run);
+    f->out = f->resume = run;
+    return true;
+}
+
+static json_t *options_of_any(json_t *args)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(args, key, value)
+    {
+        if (json_is_object(value))
+            return value;
+    }
+    return NULL;
+}
+
+bool run_inherit(const char *model, opt *table, const char *const *own, json_t **keep, double *lr)
+{
+    static const char *const never[] = { "model",   "out",  "resume", "force",
+                                         "threads", "json", "quiet",  "verbose" };
+    char path[1024];
+    const char *slash = strrchr(model, '/');
+    struct stat st;
+    json_error_t e;
+    *lr = 0;
+    snprintf(path, sizeof path, "%.*sargs.json", slash ? (int)(slash - model) + 1 : 0, model);
+    if (stat(path, &st) != 0)
+        return true;
+    *keep = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
+    json_t *args = options_of_any(*keep);
+    if (args == NULL) {
+        say("%s: %s; it should hold the options of the training", path, *keep ? "no options" : e.text);
+        return false;
+    }
+    *lr = json_number_value(json_object_get(args, "lr"));
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        json_object_del(args, never[i]);
+    for (; *own != NULL; own++)
+        json_object_del(args, *own);
+    return opts_from_json(table, args, path);
+}
+
+/* ---- The training ---- */
+pith_status run_fit(const run_folder *f, pith_model *m, pith_data *d, pith_fit_cfg cfg, bool quiet)
+{
+    progress_view view;
+    cfg.out = f->out;
+    cfg.resume = f->resume != NULL;
+    cfg.stop = &stop_flag;
+    cfg.progress = progress_fit;
+    cfg.progress_user = &view;
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+    progress_open(&view, quiet);
+    pith_status s = pith_fit(m, d, cfg);
+    progress_close(&view);
+    if (s == PITH_ESTOPPED)
+        say("stopped and saved; 'pith %s --resume %s' goes on as if nothing had happened", f->verb, f->out);
+    return s;
+}
