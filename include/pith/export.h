@@ -15,8 +15,12 @@ extern "C" {
    PITH_EXPORT_INT8  the integers that pith_evaluate runs; input and output int8 too */
 typedef enum { PITH_EXPORT_AUTO = 0, PITH_EXPORT_F32, PITH_EXPORT_F16, PITH_EXPORT_INT8 } pith_export_numbers;
 
+/* numbers   as above
+   int8_io   of an int8 ONNX file: input and output are the integers themselves; otherwise floats, and the file begins and
+             ends with their conversion. An int8 .tflite always has int8 input and output. */
 typedef struct {
     pith_export_numbers numbers;
+    bool int8_io;
 } pith_export_cfg;
 
 /* Writes a model as .tflite (TensorFlow Lite, LiteRT, TensorFlow Lite Micro). Batch norms are folded into the layers before
@@ -32,11 +36,13 @@ typedef struct {
    source     tensorflow/compiler/mlir/lite/schema/schema.fbs, version 3. Since 0.1. */
 PITH_API pith_status pith_export_tflite(pith_model *m, const char *path, pith_export_cfg cfg);
 
-/* Writes a model as ONNX (operator set 13, IR version 8), float32, for any number of samples N. An image goes in as
-   [N,C,H,W], as ONNX's operators want it, and a result of four dimensions comes out so; all others are as the model has
-   them. Folding, dropout and constants as pith_export_tflite has them. The meta strings "classes" and "input" go along as
-   metadata.
-   cfg        numbers must be PITH_EXPORT_AUTO or PITH_EXPORT_F32; a quantized model is refused
+/* Writes a model as ONNX (operator set 13, IR version 8), for any number of samples N. An image goes in as [N,C,H,W], as
+   ONNX's operators want it, and a result of four dimensions comes out so; all others are as the model has them. Folding,
+   dropout and constants as pith_export_tflite has them. The meta strings "classes" and "input" go along as metadata.
+   A quantized model is written with its int8 weights and int32 biases, each operator between DequantizeLinear and
+   QuantizeLinear, in the groups that ONNX Runtime fuses into its integer operators. These round once, in float, where our
+   integers (TensorFlow Lite Micro's) round twice: results differ by a step here and there.
+   cfg        numbers: PITH_EXPORT_AUTO, PITH_EXPORT_F32 or PITH_EXPORT_INT8
    errors     as pith_export_tflite. Nothing is written then.
    source     onnx/onnx.proto, onnx/docs/Operators.md. Since 0.1. */
 PITH_API pith_status pith_export_onnx(pith_model *m, const char *path, pith_export_cfg cfg);

@@ -13,9 +13,9 @@ static pith_status as_safetensors(pith_model *m, const char *path, pith_export_c
 static const struct {
     const char *name;
     pith_status (*write)(pith_model *m, const char *path, pith_export_cfg cfg);
-    bool numbers; /* takes --numbers */
+    bool numbers; /* takes --numbers and --int8-io */
 } formats[] = { { "tflite", pith_export_tflite, true },
-                { "onnx", pith_export_onnx, false },
+                { "onnx", pith_export_onnx, true },
                 { "safetensors", as_safetensors, false } };
 
 static const char *const numbers[] = { [PITH_EXPORT_AUTO] = "auto",
@@ -52,11 +52,14 @@ static int run(int argc, char **argv)
     common k = { 0 };
     model_opts o = { 0 };
     const char *format = NULL, *out = NULL, *number = NULL, *name;
+    bool int8_io = false;
     opt table[] = { TEXT("format", 'f', format, "tflite|onnx|safetensors",
                          "file format (default: OUT's ending); safetensors has timm's names"),
                     TEXT("out", 'o', out, "OUT", "file to write"),
                     TEXT("numbers", 0, number, "float32|float16|int8",
-                         "of a .tflite (default: int8 of a quantized model, else float32)"),
+                         "of a .tflite or .onnx (default: the model's own)"),
+                    FLAG("int8-io", 0, int8_io,
+                         "int8 input and output of an int8 .onnx (else floats; a .tflite's are int8 always)"),
                     INT("image-size", 0, o.image_size, "P", 4, 4096, "of a network by name"),
                     INT("classes", 0, o.classes, "K", 2, 100000, "of a network by name (default 2)"),
                     INT("channels", 0, o.channels, "C", 1, 64, "of a network by name"),
@@ -71,16 +74,19 @@ static int run(int argc, char **argv)
     int f = out ? find_format(format, out) : -1, as = find_numbers(number);
     if (!out)
         say("export: -o OUT is needed");
-    else if (f >= 0 && number && !formats[f].numbers)
-        say("export: --numbers is not for %s", formats[f].name);
-    if (f < 0 || as < 0 || (number && !formats[f].numbers))
+    bool unasked = f >= 0 && !formats[f].numbers && (number || int8_io);
+    if (unasked)
+        say("export: %s is not for %s", number ? "--numbers" : "--int8-io", formats[f].name);
+    if (f < 0 || as < 0 || unasked)
         return EXIT_USAGE;
     pith_ctx *c = open_ctx(&k);
     if (c == NULL)
         return EXIT_FAILED;
     pith_model *m = open_model(c, name, o);
     if (m == NULL ||
-        formats[f].write(m, out, (pith_export_cfg){ .numbers = (pith_export_numbers)as }) != PITH_OK)
+        formats[f].write(m, out,
+                         (pith_export_cfg){ .numbers = (pith_export_numbers)as, .int8_io = int8_io }) !=
+            PITH_OK)
         return failed(c);
     struct stat st;
     long long bytes = stat(out, &st) == 0 ? (long long)st.st_size : 0;

@@ -7,10 +7,7 @@
 #define PITHP_ONNX_EMIT_H
 
 #include "deploy/fgraph.h"
-#include "deploy/onnx/schema.h"
-#include "deploy/protobuf.h"
-
-enum { PITHP_ONNX_NAME = 512 };
+#include "deploy/onnx/node.h"
 
 typedef struct {
     pithp_pb pb;
@@ -28,7 +25,8 @@ typedef struct {
 extern const pithp_onnx_row pithp_onnx_rows[];
 extern const size_t pithp_onnx_rows_n;
 
-typedef char pithp_onnx_name[PITHP_ONNX_NAME];
+/* Writes a model of floats. */
+pith_status pithp_onnx_export_float(pith_model *m, const char *path);
 
 void pithp_onnx_refuse(pithp_onnx_emit *e, const pithp_fstep *s, const char *why);
 
@@ -40,25 +38,12 @@ const char *pithp_onnx_nchw(pithp_onnx_emit *e, int value, pithp_onnx_name buf);
 const char *pithp_onnx_part(pithp_onnx_emit *e, const pithp_fstep *s, const char *suffix,
                             pithp_onnx_name buf);
 
-/* Constants of an exporter's own. */
-void pithp_onnx_tensor(pithp_onnx_emit *e, const char *name, int type, pith_shape shape, const void *data);
-void pithp_onnx_ints(pithp_onnx_emit *e, const char *name, const int64_t *v, int n);
-void pithp_onnx_real(pithp_onnx_emit *e, const char *name, float v);
-
-/* A node: begin, attributes, end. */
-void pithp_onnx_node(pithp_onnx_emit *e, const char *type, const char *const *in, int n, const char *out);
-void pithp_onnx_attr_int(pithp_onnx_emit *e, const char *name, int64_t v);
-void pithp_onnx_attr_real(pithp_onnx_emit *e, const char *name, double v);
-void pithp_onnx_attr_ints(pithp_onnx_emit *e, const char *name, const int64_t *v, int n);
-void pithp_onnx_end(pithp_onnx_emit *e);
-
 /* The name of a step's result, and its order. An activation attached to the step is written by pithp_onnx_act: the op
    itself writes to pithp_onnx_raw's name. */
 const char *pithp_onnx_raw(pithp_onnx_emit *e, const pithp_fstep *s, pithp_onnx_name buf);
 void pithp_onnx_act(pithp_onnx_emit *e, const pithp_fstep *s, bool nchw);
 
 pith_shape pithp_onnx_shape(const pithp_onnx_emit *e, const pithp_fstep *s, int i);
-int pithp_onnx_axis(int axis, bool nchw); /* where dimension `axis` of [N,H,W,C] lies */
 
 void pithp_onnx_conv(pithp_onnx_emit *e, const pithp_fstep *s);
 void pithp_onnx_maxpool(pithp_onnx_emit *e, const pithp_fstep *s);

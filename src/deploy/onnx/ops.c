@@ -16,18 +16,12 @@ static const char *as_is(pithp_onnx_emit *e, const pithp_fstep *s, int i, pithp_
     return is_nchw(e, s, i) ? pithp_onnx_nchw(e, s->in[i], buf) : pithp_onnx_plain(e, s->in[i], buf);
 }
 
-static void simple(pithp_onnx_emit *e, const char *type, const char *const *in, int n, const char *out)
-{
-    pithp_onnx_node(e, type, in, n, out);
-    pithp_onnx_end(e);
-}
-
 /* ---- Elementwise ---- */
 static void unary(pithp_onnx_emit *e, const pithp_fstep *s, const char *type)
 {
     pithp_onnx_name x;
     const char *in = as_is(e, s, 0, x);
-    simple(e, type, &in, 1, result(e, s));
+    pithp_onnx_simple(&e->pb, type, &in, 1, result(e, s));
     e->nchw[s->out] = is_nchw(e, s, 0);
 }
 
@@ -43,9 +37,9 @@ static void over_last(pithp_onnx_emit *e, const pithp_fstep *s, const char *type
 {
     pithp_onnx_name x;
     const char *in = as_is(e, s, 0, x);
-    pithp_onnx_node(e, type, &in, 1, result(e, s));
-    pithp_onnx_attr_int(e, "axis", is_nchw(e, s, 0) ? 1 : -1);
-    pithp_onnx_end(e);
+    pithp_onnx_node(&e->pb, type, &in, 1, result(e, s));
+    pithp_onnx_attr_int(&e->pb, "axis", is_nchw(e, s, 0) ? 1 : -1);
+    pithp_onnx_end(&e->pb);
     e->nchw[s->out] = is_nchw(e, s, 0);
 }
 
@@ -64,7 +58,7 @@ static void binary(pithp_onnx_emit *e, const pithp_fstep *s, const char *type)
     pithp_onnx_name a, b, y;
     const char *in[2] = { nchw ? pithp_onnx_nchw(e, s->in[0], a) : pithp_onnx_plain(e, s->in[0], a),
                           nchw ? pithp_onnx_nchw(e, s->in[1], b) : pithp_onnx_plain(e, s->in[1], b) };
-    simple(e, type, in, 2, pithp_onnx_raw(e, s, y));
+    pithp_onnx_simple(&e->pb, type, in, 2, pithp_onnx_raw(e, s, y));
     pithp_onnx_act(e, s, nchw);
 }
 
@@ -77,7 +71,7 @@ static void square(pithp_onnx_emit *e, const pithp_fstep *s)
 {
     pithp_onnx_name x;
     as_is(e, s, 0, x);
-    simple(e, "Mul", (const char *[]){ x, x }, 2, result(e, s));
+    pithp_onnx_simple(&e->pb, "Mul", (const char *[]){ x, x }, 2, result(e, s));
     e->nchw[s->out] = is_nchw(e, s, 0);
 }
 
@@ -85,8 +79,8 @@ static void silu(pithp_onnx_emit *e, const pithp_fstep *s)
 {
     pithp_onnx_name x, y;
     const char *in[2] = { as_is(e, s, 0, x), pithp_onnx_part(e, s, "sigmoid", y) };
-    simple(e, "Sigmoid", in, 1, y);
-    simple(e, "Mul", in, 2, result(e, s));
+    pithp_onnx_simple(&e->pb, "Sigmoid", in, 1, y);
+    pithp_onnx_simple(&e->pb, "Mul", in, 2, result(e, s));
     e->nchw[s->out] = is_nchw(e, s, 0);
 }
 
@@ -96,9 +90,9 @@ static void leaky_relu(pithp_onnx_emit *e, const pithp_fstep *s)
 {
     pithp_onnx_name x;
     const char *in = as_is(e, s, 0, x);
-    pithp_onnx_node(e, "LeakyRelu", &in, 1, result(e, s));
-    pithp_onnx_attr_real(e, "alpha", pithp_attr_real(s->node, "slope"));
-    pithp_onnx_end(e);
+    pithp_onnx_node(&e->pb, "LeakyRelu", &in, 1, result(e, s));
+    pithp_onnx_attr_real(&e->pb, "alpha", pithp_attr_real(s->node, "slope"));
+    pithp_onnx_end(&e->pb);
     e->nchw[s->out] = is_nchw(e, s, 0);
 }
 
@@ -106,25 +100,16 @@ static void power(pithp_onnx_emit *e, const pithp_fstep *s)
 {
     pithp_onnx_name x, p;
     const char *in[2] = { as_is(e, s, 0, x), pithp_onnx_part(e, s, "exponent", p) };
-    pithp_onnx_real(e, p, (float)pithp_attr_real(s->node, "exponent"));
-    simple(e, "Pow", in, 2, result(e, s));
-    e->nchw[s->out] = is_nchw(e, s, 0);
-}
-
-/* min(max(x/6 + 1/2, 0), 1) */
-static void sixths(pithp_onnx_emit *e, const pithp_fstep *s, const char *x, const char *out)
-{
-    pithp_onnx_node(e, "HardSigmoid", &x, 1, out);
-    pithp_onnx_attr_real(e, "alpha", 1.0 / 6);
-    pithp_onnx_attr_real(e, "beta", 0.5);
-    pithp_onnx_end(e);
+    pithp_onnx_real(&e->pb, p, (float)pithp_attr_real(s->node, "exponent"));
+    pithp_onnx_simple(&e->pb, "Pow", in, 2, result(e, s));
     e->nchw[s->out] = is_nchw(e, s, 0);
 }
 
 static void hard_sigmoid(pithp_onnx_emit *e, const pithp_fstep *s)
 {
     pithp_onnx_name x;
-    sixths(e, s, as_is(e, s, 0, x), result(e, s));
+    pithp_onnx_hard_sigmoid(&e->pb, as_is(e, s, 0, x), result(e, s));
+    e->nchw[s->out] = is_nchw(e, s, 0);
 }
 
 /* HardSwish is an operator from set 14 on. */
@@ -132,8 +117,9 @@ static void hard_swish(pithp_onnx_emit *e, const pithp_fstep *s)
 {
     pithp_onnx_name x, y;
     const char *in[2] = { as_is(e, s, 0, x), pithp_onnx_part(e, s, "hard_sigmoid", y) };
-    sixths(e, s, x, y);
-    simple(e, "Mul", in, 2, result(e, s));
+    pithp_onnx_hard_sigmoid(&e->pb, x, y);
+    pithp_onnx_simple(&e->pb, "Mul", in, 2, result(e, s));
+    e->nchw[s->out] = is_nchw(e, s, 0);
 }
 
 static void clip_to(pithp_onnx_emit *e, const pithp_fstep *s, double from, double to)
@@ -141,9 +127,9 @@ static void clip_to(pithp_onnx_emit *e, const pithp_fstep *s, double from, doubl
     pithp_onnx_name x, lo, hi;
     const char *in[3] = { as_is(e, s, 0, x), pithp_onnx_part(e, s, "lowest", lo),
                           pithp_onnx_part(e, s, "highest", hi) };
-    pithp_onnx_real(e, lo, (float)from);
-    pithp_onnx_real(e, hi, (float)to);
-    simple(e, "Clip", in, 3, result(e, s));
+    pithp_onnx_real(&e->pb, lo, (float)from);
+    pithp_onnx_real(&e->pb, hi, (float)to);
+    pithp_onnx_simple(&e->pb, "Clip", in, 3, result(e, s));
     e->nchw[s->out] = is_nchw(e, s, 0);
 }
 
@@ -160,10 +146,10 @@ static void affine(pithp_onnx_emit *e, const pithp_fstep *s, pith_shape shape, c
     pithp_onnx_name x, f, o, y;
     const char *first[2] = { as_is(e, s, 0, x), pithp_onnx_part(e, s, "factor", f) },
                *second[2] = { pithp_onnx_part(e, s, "scaled", y), pithp_onnx_part(e, s, "offset", o) };
-    pithp_onnx_tensor(e, f, ONNX_FLOAT, shape, factor);
-    pithp_onnx_tensor(e, o, ONNX_FLOAT, shape, offset);
-    simple(e, "Mul", first, 2, y);
-    simple(e, "Add", second, 2, result(e, s));
+    pithp_onnx_tensor(&e->pb, f, ONNX_FLOAT, shape, factor);
+    pithp_onnx_tensor(&e->pb, o, ONNX_FLOAT, shape, offset);
+    pithp_onnx_simple(&e->pb, "Mul", first, 2, y);
+    pithp_onnx_simple(&e->pb, "Add", second, 2, result(e, s));
     e->nchw[s->out] = is_nchw(e, s, 0);
 }
 
@@ -202,8 +188,8 @@ static void reshape(pithp_onnx_emit *e, const pithp_fstep *s)
     for (int i = 0; i < y.ndim; i++)
         v[i] = i ? y.d[i] : 0;
     const char *in[2] = { pithp_onnx_plain(e, s->in[0], x), pithp_onnx_part(e, s, "shape", shape) };
-    pithp_onnx_ints(e, shape, v, y.ndim);
-    simple(e, "Reshape", in, 2, result(e, s));
+    pithp_onnx_ints(&e->pb, shape, v, y.ndim);
+    pithp_onnx_simple(&e->pb, "Reshape", in, 2, result(e, s));
 }
 
 static void transpose(pithp_onnx_emit *e, const pithp_fstep *s)
@@ -211,9 +197,9 @@ static void transpose(pithp_onnx_emit *e, const pithp_fstep *s)
     pith_shape perm = pithp_attr_shape(s->node, "perm");
     pithp_onnx_name x;
     const char *in = pithp_onnx_plain(e, s->in[0], x);
-    pithp_onnx_node(e, "Transpose", &in, 1, result(e, s));
-    pithp_onnx_attr_ints(e, "perm", perm.d, perm.ndim);
-    pithp_onnx_end(e);
+    pithp_onnx_node(&e->pb, "Transpose", &in, 1, result(e, s));
+    pithp_onnx_attr_ints(&e->pb, "perm", perm.d, perm.ndim);
+    pithp_onnx_end(&e->pb);
 }
 
 static void pad(pithp_onnx_emit *e, const pithp_fstep *s)
@@ -228,9 +214,9 @@ static void pad(pithp_onnx_emit *e, const pithp_fstep *s)
     }
     const char *in[3] = { as_is(e, s, 0, x), pithp_onnx_part(e, s, "pads", pads),
                           pithp_onnx_part(e, s, "value", value) };
-    pithp_onnx_ints(e, pads, v, 2 * before.ndim);
-    pithp_onnx_real(e, value, (float)pithp_attr_real(s->node, "value"));
-    simple(e, "Pad", in, 3, result(e, s));
+    pithp_onnx_ints(&e->pb, pads, v, 2 * before.ndim);
+    pithp_onnx_real(&e->pb, value, (float)pithp_attr_real(s->node, "value"));
+    pithp_onnx_simple(&e->pb, "Pad", in, 3, result(e, s));
     e->nchw[s->out] = nchw;
 }
 
@@ -242,9 +228,9 @@ static void concat(pithp_onnx_emit *e, const pithp_fstep *s)
     const char *in[PITH_OP_MAX_IN];
     for (int i = 0; i < s->n_in; i++)
         in[i] = nchw ? pithp_onnx_nchw(e, s->in[i], x[i]) : pithp_onnx_plain(e, s->in[i], x[i]);
-    pithp_onnx_node(e, "Concat", in, s->n_in, result(e, s));
-    pithp_onnx_attr_int(e, "axis", pithp_onnx_axis(axis < 0 ? axis + ndim : axis, nchw));
-    pithp_onnx_end(e);
+    pithp_onnx_node(&e->pb, "Concat", in, s->n_in, result(e, s));
+    pithp_onnx_attr_int(&e->pb, "axis", pithp_onnx_axis(axis < 0 ? axis + ndim : axis, nchw));
+    pithp_onnx_end(&e->pb);
     e->nchw[s->out] = nchw;
 }
 
@@ -265,12 +251,12 @@ static void reduce(pithp_onnx_emit *e, const pithp_fstep *s, const char *type, u
     const char *in[2] = { nchw ? pithp_onnx_nchw(e, s->in[0], x) : pithp_onnx_plain(e, s->in[0], x),
                           pithp_onnx_part(e, s, "axes", name) };
     if (sum) /* its axes became an operand in set 13, those of the others in 18 */
-        pithp_onnx_ints(e, name, v, n);
-    pithp_onnx_node(e, type, in, sum ? 2 : 1, result(e, s));
+        pithp_onnx_ints(&e->pb, name, v, n);
+    pithp_onnx_node(&e->pb, type, in, sum ? 2 : 1, result(e, s));
     if (!sum)
-        pithp_onnx_attr_ints(e, "axes", v, n);
-    pithp_onnx_attr_int(e, "keepdims", keep);
-    pithp_onnx_end(e);
+        pithp_onnx_attr_ints(&e->pb, "axes", v, n);
+    pithp_onnx_attr_int(&e->pb, "keepdims", keep);
+    pithp_onnx_end(&e->pb);
     e->nchw[s->out] = nchw && keep;
 }
 
@@ -292,9 +278,9 @@ static void dense(pithp_onnx_emit *e, const pithp_fstep *s)
     int n = s->n_in > 2 && s->in[2] >= 0 ? 3 : 2;
     for (int i = 0; i < n; i++)
         in[i] = pithp_onnx_plain(e, s->in[i], x[i]);
-    pithp_onnx_node(e, "Gemm", in, n, pithp_onnx_raw(e, s, y));
-    pithp_onnx_attr_int(e, "transB", 1);
-    pithp_onnx_end(e);
+    pithp_onnx_node(&e->pb, "Gemm", in, n, pithp_onnx_raw(e, s, y));
+    pithp_onnx_attr_int(&e->pb, "transB", 1);
+    pithp_onnx_end(&e->pb);
     pithp_onnx_act(e, s, false);
 }
 
@@ -302,7 +288,7 @@ static void matmul(pithp_onnx_emit *e, const pithp_fstep *s)
 {
     pithp_onnx_name a, b;
     const char *in[2] = { pithp_onnx_plain(e, s->in[0], a), pithp_onnx_plain(e, s->in[1], b) };
-    simple(e, "MatMul", in, 2, result(e, s));
+    pithp_onnx_simple(&e->pb, "MatMul", in, 2, result(e, s));
 }
 
 const pithp_onnx_row pithp_onnx_rows[] = {
