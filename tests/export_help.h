@@ -57,4 +57,30 @@ static inline bool whole_or_absent(const char *path, const uint8_t *bytes, size_
     return true;
 }
 
+/* However many allocations succeed, an export is whole, or says that memory ran out and leaves nothing behind. */
+static inline void whole_at_every_allocation(pith_status (*export)(void *arg, const char *path), void *arg,
+                                             int at_least)
+{
+    const char *path = in_dir("nomem");
+    size_t n, bytes;
+    int failures = 0;
+    suite_check(export(arg, path) == PITH_OK, "%s", pith_error_text(ctx));
+    uint8_t *whole = slurp(path, &n);
+    unlink(path);
+    bytes = pith_ctx_memory(ctx, NULL);
+    for (pith_status s = PITH_ENOMEM; s != PITH_OK; failures++) {
+        hook.left = failures;
+        s = export(arg, path);
+        hook.left = -1;
+        suite_check(s == PITH_OK || (s == PITH_ENOMEM && pith_ctx_status(ctx) == PITH_ENOMEM),
+                    "allocation %d", failures);
+        suite_check(pith_ctx_memory(ctx, NULL) == bytes, "allocation %d leaks", failures);
+        suite_check(whole_or_absent(path, whole, n) || s != PITH_OK, "allocation %d writes nothing",
+                    failures);
+        pith_ctx_clear(ctx);
+    }
+    ck_assert_int_gt(failures, at_least);
+    free(whole);
+}
+
 #endif

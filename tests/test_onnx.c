@@ -147,37 +147,24 @@ START_TEST(refusals)
     expect_error(PITH_EINVAL, "mixes samples");
     m = model_of(conv_bn, NULL);
     ck_assert_int_eq(pith_export_onnx(m, path, (pith_export_cfg){ .numbers = PITH_EXPORT_F16 }), PITH_EINVAL);
-    expect_error(PITH_EINVAL, "float32 numbers only");
+    expect_error(PITH_EINVAL, "float32 or int8 numbers only");
+    ck_assert_int_eq(pith_export_onnx(m, path, (pith_export_cfg){ .int8_io = true }), PITH_EINVAL);
+    expect_error(PITH_EINVAL, "would be written in float32");
+    ck_assert_int_eq(pith_export_onnx(m, path, (pith_export_cfg){ .numbers = PITH_EXPORT_INT8 }),
+                     PITH_EINVAL);
+    expect_error(PITH_EINVAL, "is not quantized");
     ck_assert_int_ne(access(path, F_OK), 0);
     ck_assert_int_eq(pith_export_onnx(m, in_dir("no/such/x.onnx"), (pith_export_cfg){ 0 }), PITH_ENOTFOUND);
     expect_error(PITH_ENOTFOUND, "no/such");
 }
 END_TEST
 
-START_TEST(no_memory)
+static pith_status export_again(void *m, const char *path)
 {
-    pith_model *m = model_of(conv_bn, NULL);
-    const char *path = in_dir("nomem.onnx");
-    size_t n;
-    ck_assert_int_eq(pith_export_onnx(m, path, (pith_export_cfg){ 0 }), PITH_OK);
-    uint8_t *whole = slurp(path, &n);
-    unlink(path);
-    size_t bytes = pith_ctx_memory(ctx, NULL);
-    int failures = 0;
-    for (pith_status s = PITH_ENOMEM; s != PITH_OK; failures++) {
-        hook.left = failures;
-        s = pith_export_onnx(m, path, (pith_export_cfg){ 0 });
-        hook.left = -1;
-        suite_check(s == PITH_OK || (s == PITH_ENOMEM && pith_ctx_status(ctx) == PITH_ENOMEM),
-                    "allocation %d", failures);
-        suite_check(pith_ctx_memory(ctx, NULL) == bytes, "allocation %d leaks", failures);
-        suite_check(whole_or_absent(path, whole, n) || s != PITH_OK, "allocation %d writes nothing",
-                    failures);
-        pith_ctx_clear(ctx);
-    }
-    ck_assert_int_gt(failures, 20);
-    free(whole);
+    return pith_export_onnx(m, path, (pith_export_cfg){ 0 });
 }
+
+START_TEST(no_memory) { whole_at_every_allocation(export_again, model_of(conv_bn, NULL), 20); }
 END_TEST
 
 int main(void)

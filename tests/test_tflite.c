@@ -237,29 +237,16 @@ START_TEST(refusals)
 }
 END_TEST
 
+static pith_status export_again(void *m, const char *path)
+{
+    return pith_export_tflite(m, path, (pith_export_cfg){ .numbers = PITH_EXPORT_F16 });
+}
+
 START_TEST(no_memory)
 {
     pith_model *m = model_of(conv_bn, NULL);
     pith_model_set_meta(m, "classes", "[\"a\",\"b\",\"c\"]");
-    const char *path = in_dir("nomem.tflite");
-    const pith_export_cfg half = { .numbers = PITH_EXPORT_F16 };
-    ck_assert_int_eq(pith_export_tflite(m, path, half), PITH_OK);
-    open_file(path);
-    whole_or_absent(path, file.p, file.n);
-    size_t bytes = pith_ctx_memory(ctx, NULL);
-    int failures = 0;
-    for (pith_status s = PITH_ENOMEM; s != PITH_OK; failures++) {
-        hook.left = failures;
-        s = pith_export_tflite(m, path, half);
-        hook.left = -1;
-        suite_check(s == PITH_OK || (s == PITH_ENOMEM && pith_ctx_status(ctx) == PITH_ENOMEM),
-                    "allocation %d", failures);
-        suite_check(pith_ctx_memory(ctx, NULL) == bytes, "allocation %d leaks", failures);
-        suite_check(whole_or_absent(path, file.p, file.n) || s != PITH_OK, "allocation %d writes nothing",
-                    failures);
-        pith_ctx_clear(ctx);
-    }
-    ck_assert_int_gt(failures, 30);
+    whole_at_every_allocation(export_again, m, 30);
 }
 END_TEST
 

@@ -1,51 +1,7 @@
 /* Floor 7: .tflite files of integer graphs; TFLite Micro runs them in tests/interop. */
 #include "deploy/tflite/int8_emit.h"
-#include "export_help.h"
+#include "int8_sample.h"
 #include "tflite_help.h"
-
-static const float pixel = 1.0f / 128;
-
-/* A convolution, a depthwise one with padding that TensorFlow has no word for, a mean, a dense layer. */
-static pithp_qgraph *sample(bool biases)
-{
-    enum { K = 4 };
-    int8_t w[K * 27], dw[9 * K], fc[2 * K];
-    float sw[K], sb[K], sd[K], sdb[K], sf = 0.02f, sfb = 0.05f * sf;
-    int32_t bias[K] = { 5, -7, 0, 100 };
-    for (size_t i = 0; i < sizeof w; i++)
-        w[i] = (int8_t)(i * 37 % 255 - 127);
-    for (size_t i = 0; i < sizeof dw; i++)
-        dw[i] = (int8_t)(i * 91 % 255 - 127);
-    for (size_t i = 0; i < sizeof fc; i++)
-        fc[i] = (int8_t)(i * 11 - 40);
-    for (int k = 0; k < K; k++) {
-        sw[k] = 0.001f * (float)(k + 1);
-        sb[k] = pixel * sw[k];
-        sd[k] = 0.003f * (float)(k + 1);
-        sdb[k] = 0.04f * sd[k];
-    }
-    pithp_qgraph *g = pithp_qgraph_new(ctx, "sample");
-    int x = pithp_q_input(g, "x", PITH_I8, PITH_SHAPE(1, 9, 8, 3), (pithp_qparam){ pixel, 0 });
-    int y =
-        pithp_q_op(g, &pithp_qop_conv2d, "conv",
-                   (int[]){ x, pithp_q_const(g, "conv/w", PITH_I8, PITH_SHAPE(K, 3, 3, 3), sw, K, 0, 0, w),
-                            biases ? pithp_q_const(g, "conv/b", PITH_I32, PITH_SHAPE(K), sb, K, 0, 0, bias)
-                                   : PITHP_QNONE },
-                   biases ? 3 : 2, &(pithp_qattr){ .pad = { 1, 1, 1, 1 }, .act = PITHP_QRELU6 },
-                   (pithp_qparam){ 0.04f, -128 });
-    y = pithp_q_op(g, &pithp_qop_depthwise, "dw",
-                   (int[]){ y, pithp_q_const(g, "dw/w", PITH_I8, PITH_SHAPE(1, 3, 3, K), sd, K, 3, 0, dw),
-                            pithp_q_const(g, "dw/b", PITH_I32, PITH_SHAPE(K), sdb, K, 0, 0, bias) },
-                   3, &(pithp_qattr){ .stride = { 2, 2 }, .pad = { 1, 1, 1, 1 } },
-                   (pithp_qparam){ 0.07f, 3 });
-    y = pithp_q_op(g, &pithp_qop_mean, "mean", &y, 1, NULL, (pithp_qparam){ 0.05f, 1 });
-    y = pithp_q_op(g, &pithp_qop_dense, "head",
-                   (int[]){ y, pithp_q_const(g, "head/w", PITH_I8, PITH_SHAPE(2, K), &sf, 1, 0, 0, fc),
-                            pithp_q_const(g, "head/b", PITH_I32, PITH_SHAPE(2), &sfb, 1, 0, 0, bias) },
-                   3, NULL, (pithp_qparam){ 0.1f, -4 });
-    suite_check(pithp_q_output(g, y) == PITH_OK, "%s", pith_error_text(ctx));
-    return g;
-}
 
 static size_t quant(size_t t) { return fb_ref(file, t, TFL_TENSOR_QUANTIZATION); }
 static size_t scales(size_t t) { return fb_len(file, fb_ref(file, quant(t), TFL_QUANT_SCALE)); }
@@ -125,10 +81,8 @@ END_TEST
 START_TEST(refusals)
 {
     const char *path = in_dir("refused.tflite");
-    pithp_qgraph *g = pithp_qgraph_new(ctx, "table");
-    int x = pithp_q_input(g, "x", PITH_I8, PITH_SHAPE(1, 4), (pithp_qparam){ pixel, 0 });
-    pithp_q_output(g, pithp_q_op(g, &pithp_qop_table, "layer3", &x, 1, NULL, (pithp_qparam){ pixel, 0 }));
-    ck_assert_int_eq(pith_ctx_status(ctx), PITH_OK);
+    pithp_qgraph *g = sample_table();
+    int x;
     ck_assert_int_eq(pithp_tfl_export_int8(g, NULL, path), PITH_EINVAL);
     expect_error(PITH_EINVAL, "(layer3)");
     g = pithp_qgraph_new(ctx, "pool");
@@ -146,26 +100,9 @@ START_TEST(refusals)
 }
 END_TEST
 
-START_TEST(no_memory)
-{
-    const char *path = in_dir("nomem.tflite");
-    pithp_qgraph *g = sample(false);
-    export_sample(g, in_dir("memory.tflite"));
-    size_t bytes = pith_ctx_memory(ctx, NULL);
-    int failures = 0;
-    for (pith_status s = PITH_ENOMEM; s != PITH_OK; failures++) {
-        hook.left = failures;
-        s = pithp_tfl_export_int8(g, NULL, path);
-        hook.left = -1;
-        suite_check(s == PITH_OK || (s == PITH_ENOMEM && pith_ctx_status(ctx) == PITH_ENOMEM),
-                    "allocation %d", failures);
-        suite_check(pith_ctx_memory(ctx, NULL) == bytes, "allocation %d leaks", failures);
-        suite_check(whole_or_absent(path, file.p, file.n) || s != PITH_OK, "allocation %d writes nothing",
-                    failures);
-        pith_ctx_clear(ctx);
-    }
-    ck_assert_int_gt(failures, 30);
-}
+static pith_status export_again(void *g, const char *path) { return pithp_tfl_export_int8(g, NULL, path); }
+
+START_TEST(no_memory) { whole_at_every_allocation(export_again, sample(false), 30); }
 END_TEST
 
 int main(void)

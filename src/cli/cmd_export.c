@@ -84,9 +84,8 @@ static int run(int argc, char **argv)
         return EXIT_FAILED;
     pith_model *m = open_model(c, name, o);
     if (m == NULL ||
-        formats[f].write(m, out,
-                         (pith_export_cfg){ .numbers = (pith_export_numbers)as, .int8_io = int8_io }) !=
-            PITH_OK)
+        formats[f].write(
+            m, out, (pith_export_cfg){ .numbers = (pith_export_numbers)as, .int8_io = int8_io }) != PITH_OK)
         return failed(c);
     struct stat st;
     long long bytes = stat(out, &st) == 0 ? (long long)st.st_size : 0;

@@ -1,7 +1,8 @@
 /* dump_int8_tflite DIR CASES: random integer graphs, CASES of each op, written by our exporter, with their inputs and our
-   results, for TFLite Micro to repeat (check_tflite_int8.py). dump_int8_tflite DIR MODEL IMAGE...: the same of a quantized
-   model and photographs. DIR gets NAME.tflite, NAME.x0, NAME.x1, NAME.y and a line in
-   cases.txt: name, samples, inputs. */
+   results, for TFLite Micro (check_tflite_int8.py) and ONNX Runtime (check_onnx_int8.py) to repeat. dump_int8_tflite DIR
+   MODEL IMAGE...: the same of a quantized model and photographs. DIR gets NAME.tflite, NAME.onnx, NAME.x0, NAME.x1,
+   NAME.y and a line in cases.txt: name, samples, inputs. */
+#include "deploy/onnx/int8_emit.h"
 #include "deploy/tflite/int8_emit.h"
 #include "int8_cases.h"
 #include "ops/integer.h"
@@ -29,6 +30,8 @@ static int write_case(const int8_case *k, const char *dir, const char *name, FIL
     snprintf(path, sizeof path, "%s/%s.tflite", dir, name);
     int bad = pithp_tfl_export_int8(k->g, NULL, path) != PITH_OK ||
               put(dir, name, ".y", k->out, k->out_count * pithp_dtype_size(y->dtype));
+    snprintf(path, sizeof path, "%s/%s.onnx", dir, name);
+    bad |= pithp_onnx_export_int8(k->g, NULL, true, path) != PITH_OK;
     for (int i = 0; i < k->g->n_inputs && !bad; i++) {
         const pithp_qtensor *x = pithp_q_tensor(k->g, k->g->inputs[i]);
         snprintf(end, sizeof end, ".x%d", i);

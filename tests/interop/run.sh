@@ -116,6 +116,9 @@ whole_network() {
         "$build/tests/interop/dump_int8_tflite" "$work/whole" "$work/quantized.pith" "$work"/drawn/val/*/*.jpg
 }
 check "efnet-nano quantized and written as .tflite" whole_network
+if have onnx,onnxruntime onnx==1.23.2 onnxruntime==1.32.0; then
+    check "integer ops: ONNX Runtime is a step off at most from our .onnx files" "$venv/bin/python" "$here/check_onnx_int8.py" "$work/int8-tflite"
+fi
 check "integer ops: random cases written" "$build/tests/interop/dump_int8" "$work/int8" "${INTEROP_OUTPUTS:-1000000}"
 if "$venv/bin/python" -c "import tflite_micro" 2>/dev/null || "$venv/bin/pip" install -q "tflite-micro==$tflm" >"$work/log" 2>&1; then
     :

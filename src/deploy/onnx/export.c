@@ -7,10 +7,11 @@ pith_status pith_export_onnx(pith_model *m, const char *path, pith_export_cfg cf
 {
     pith_export_numbers as = pithp_export_numbers(m, cfg);
     if (as == PITH_EXPORT_F32 && cfg.int8_io)
-        return pithp_error(m->ctx, PITH_EINVAL,
-                           "inputs and outputs of an ONNX file can be int8 only where its model is; model '%s' "
-                           "would be written in float32",
-                           pith_model_name(m));
+        return pithp_error(
+            m->ctx, PITH_EINVAL,
+            "inputs and outputs of an ONNX file can be int8 only where its model is; model '%s' "
+            "would be written in float32",
+            pith_model_name(m));
     if (as == PITH_EXPORT_F32)
         return pithp_onnx_export_float(m, path);
     if (as != PITH_EXPORT_INT8)

@@ -4,8 +4,9 @@
 
 void pithp_onnx_qrefuse(pithp_onnx_qemit *e, const pithp_qnode *n, const char *why)
 {
-    pithp_pb_fail(&e->pb, pithp_error(e->pb.c, PITH_EINVAL, "op %s (%s) cannot be written to an ONNX file: %s",
-                                      n->op->name, n->name ? n->name : "", why));
+    pithp_pb_fail(&e->pb,
+                  pithp_error(e->pb.c, PITH_EINVAL, "op %s (%s) cannot be written to an ONNX file: %s",
+                              n->op->name, n->name ? n->name : "", why));
 }
 
 /* ---- Names ---- */
@@ -124,8 +125,7 @@ static pith_status emit_all(pithp_onnx_qemit *e, const pith_model *m, const char
     return pithp_onnx_save(&e->pb, m, path);
 }
 
-pith_status pithp_onnx_export_int8(const pithp_qgraph *g, const pith_model *m, bool int8_io,
-                                   const char *path)
+pith_status pithp_onnx_export_int8(const pithp_qgraph *g, const pith_model *m, bool int8_io, const char *path)
 {
     pithp_onnx_qemit e = { .g = g, .int8_io = int8_io };
     pith_ctx *c = g->ctx;
@@ -133,12 +133,6 @@ pith_status pithp_onnx_export_int8(const pithp_qgraph *g, const pith_model *m, b
         return pithp_error(c, PITH_EINVAL,
                            "the integer graph has %d inputs and %d outputs; an ONNX file needs one of each",
                            g->n_inputs, g->n_outputs);
-    for (int i = 0; i < g->n_outputs; i++)
-        if (is_input(g, g->outputs[i]))
-            return pithp_error(c, PITH_EINVAL,
-                               "the integer graph's output '%s' is its input; an ONNX file needs an "
-                               "operator between",
-                               g->tensors[g->outputs[i]]->name);
     pithp_pb_init(c, &e.pb);
     e.nchw = PITHP_NEW_N(c, bool, g->n_tensors + 1);
     e.done = PITHP_NEW_N(c, uint8_t, g->n_tensors + 1);

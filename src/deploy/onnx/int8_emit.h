@@ -16,9 +16,9 @@
 typedef struct {
     pithp_pb pb;
     const pithp_qgraph *g;
-    bool int8_io; /* inputs and outputs are our int8 integers, else floats */
-    bool *nchw;   /* of each tensor: it is in this order in the file */
-    char **name;  /* of each tensor's integers in the file */
+    bool int8_io;  /* inputs and outputs are our int8 integers, else floats */
+    bool *nchw;    /* of each tensor: it is in this order in the file */
+    char **name;   /* of each tensor's integers in the file */
     uint8_t *done; /* of each tensor: its scale and zero point are written */
 } pithp_onnx_qemit;
 

@@ -179,7 +179,8 @@ void pithp_onnx_q_done(pithp_onnx_qemit *e, const pithp_qnode *n, const char *ra
         pithp_onnx_q_quantize(e, n->out, raw, wide);
         pithp_onnx_q_dequantize(e, n->out, wide, back);
         pithp_onnx_real(&e->pb, pithp_onnx_qpart(e, n, "lowest", lo), y->scale[0] * (float)(n->lo - y->zero));
-        pithp_onnx_real(&e->pb, pithp_onnx_qpart(e, n, "highest", hi), y->scale[0] * (float)(n->hi - y->zero));
+        pithp_onnx_real(&e->pb, pithp_onnx_qpart(e, n, "highest", hi),
+                        y->scale[0] * (float)(n->hi - y->zero));
         pithp_onnx_simple(&e->pb, "Clip", (const char *[]){ back, lo, hi }, 3, clipped);
     }
     pithp_onnx_q_quantize(e, n->out, bounded ? clipped : raw, e->name[n->out]);
