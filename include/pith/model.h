@@ -89,11 +89,12 @@ typedef struct {
 } pith_model_facts;
 PITH_API pith_model_facts pith_model_info(const pith_model *m);
 
-/* One entry a node that has work or weights, in order; false after the last. Since 0.1. */
+/* One entry a node that has work or weights, in order; false after the last. zeros: of its parameters, exactly zero; held: of
+   those, the ones that a mask of pruning holds there (pith/prune.h). Since 0.1. */
 typedef struct {
     const char *name, *op;
     pith_shape out;
-    int64_t parameters, macs;
+    int64_t parameters, macs, zeros, held;
 } pith_layer_facts;
 PITH_API bool pith_model_layer(const pith_model *m, int i, pith_layer_facts *facts);
 

@@ -10,6 +10,7 @@
 #include <pith/nn.h>
 #include <pith/op.h>
 #include <pith/ops.h>
+#include <pith/prune.h>
 #include <pith/quant.h>
 #include <pith/quantizer.h>
 #include <pith/report.h>

@@ -128,7 +128,8 @@ typedef enum {
     PITHP_USE_DROP_CONNECT, /* as PITHP_USE_DROPOUT */
     PITHP_USE_ROTATE,
     PITHP_USE_ERASE,
-    PITHP_USE_MIX_BATCH /* sample = the batch's number in its epoch */
+    PITHP_USE_MIX_BATCH, /* sample = the batch's number in its epoch */
+    PITHP_USE_PRUNE      /* scores of units at random; sample = a hash of the layer's name */
 } pithp_use;
 
 typedef struct {

@@ -131,6 +131,8 @@ import k = {.m = m, .new_head = cfg.new_head };
     s = k.claimed && k.room ? check(&k) : PITH_ENOMEM;
     if (!s)
         s = fill(&k);
+    if (!s)
+        pithp_model_mask_apply(m);
     pithp_free(m->ctx, k.list);
     pithp_free(m->ctx, k.claimed);
     pithp_free(m->ctx, k.room);

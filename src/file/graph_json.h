@@ -15,6 +15,7 @@
    so many bits, and its values are the codes times the values of node 7 ("scale": null, "axis": -1 for a data node: the
    codes themselves). Codes of 8 bits with a scale are I8 of the node's shape; others are U8 of one dimension, packed from the lowest bit up,
    with 2^(bits-1) added where there is a scale.
+   A parameter that is pruned has a mask beside it: masks.c.
    Every other field of a kind must be there, and no other. Shapes are those of one sample. Operands have smaller
    ids. */
 #ifndef PITHP_GRAPH_JSON_H
@@ -58,6 +59,7 @@ typedef struct pithp_want {
     pith_dtype dtype;
     const pith_tensor *to; /* node whose value it becomes */
     size_t node;           /* number of that node in the file */
+    bool param;            /* of a PARAM: it may have a mask */
     pithp_stored stored;   /* bits 0: the values themselves */
     const struct pithp_want *scale;
 } pithp_want;
@@ -67,6 +69,14 @@ typedef struct pithp_want {
 pith_status pithp_want_fit(const pithp_st_file *f, const pithp_want *w, size_t n);
 /* Copies the values after a fit; logs a warning if some are not finite. */
 pith_status pithp_want_fill(const pithp_st_file *f, const pithp_want *w, size_t n);
+
+/* ---- Masks (masks.c) --------------------------------------------------------------------------------------- */
+#define PITHP_ST_MASK "pith.mask."
+pith_status pithp_masks_put(const pithp_saved *s, pithp_st_writer *w);
+/* *found: the mask of a wanted tensor, NULL if it has none. It fits, or it is an error. */
+pith_status pithp_mask_fit(const pithp_st_file *f, const pithp_want *w, const pithp_st_tensor **found);
+/* The file's masks in place of the model's, after the values were read. */
+pith_status pithp_masks_get(pith_model *m, const pithp_st_file *f, const pithp_want *w, size_t n);
 
 /* ---- JSON ---------------------------------------------------------------------------------------------- */
 json_t *pithp_shape_to_json(pith_shape s); /* NULL: no memory, or ndim out of range */

@@ -170,6 +170,7 @@ static pith_status read_leaf(loader *l, json_t *node)
         !strncmp(json_string_value(tensor), PITHP_ST_TRAIN, strlen(PITHP_ST_TRAIN)))
         return bad(l, "\"tensor\" is not the name of a tensor of a model");
     w.tensor = json_string_value(tensor);
+    w.param = kind == PITHP_NODE_PARAM;
     l->wants[l->n_wants++] = w;
     return PITH_OK;
 }
@@ -329,7 +330,8 @@ static pith_status build(loader *l, const char *name, size_t output)
     s = pithp_model_finish(l->m, l->made[output], false);
     if (s)
         return s == PITH_ENOMEM ? s : blame(l, clean);
-    return pithp_want_fill(l->f, l->wants, l->n_wants);
+    s = pithp_want_fill(l->f, l->wants, l->n_wants);
+    return s ? s : pithp_masks_get(l->m, l->f, l->wants, l->n_wants);
 }
 
 /* ---- The whole ----------------------------------------------------------------------------------------- */
@@ -427,11 +429,15 @@ pith_status pithp_model_get_weights(pith_model *m, const pithp_st_file *f)
             w[n++] = (pithp_want){ .tensor = saved.tensor[i],
                                    .shape = saved.nodes[i]->shape,
                                    .dtype = saved.nodes[i]->dtype,
-                                   .to = saved.nodes[i] };
+                                   .to = saved.nodes[i],
+                                   .node = i,
+                                   .param = saved.nodes[i]->kind == PITHP_NODE_PARAM };
     if (!s)
         s = pithp_want_fit(f, w, n);
     if (!s)
         s = pithp_want_fill(f, w, n);
+    if (!s)
+        s = pithp_masks_get(m, f, w, n);
     pithp_free(m->ctx, w);
     pithp_saved_free(&saved);
     return s;

@@ -205,6 +205,7 @@ static pith_status put(const pith_model *m, pithp_st_writer *w, brief *b)
     for (size_t i = 0; i < s.n && !w->status; i++)
         if (s.tensor[i])
             put_values(&s, i, b, w);
+    pithp_masks_put(&s, w);
     free(text);
     pithp_saved_free(&s);
     return w->status ? w->status : put_meta(m, w);

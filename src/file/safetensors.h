@@ -93,6 +93,7 @@ typedef struct {
     pith_shape shape;
     size_t bytes;
     const void *data;
+    void *own; /* the same, if the writer frees it */
 } pithp_st_entry;
 
 typedef struct {
@@ -113,6 +114,8 @@ typedef struct {
 void pithp_st_writer_init(pith_ctx *c, pithp_st_writer *w);
 pith_status pithp_st_add(pithp_st_writer *w, const char *name, pithp_st_dtype dtype, pith_shape shape,
                          const void *data); /* data must live until commit; the name is copied */
+pith_status pithp_st_add_copy(pithp_st_writer *w, const char *name, pithp_st_dtype dtype, pith_shape shape,
+                              const void *data); /* data is copied too */
 pith_status pithp_st_add_real(pithp_st_writer *w, const char *name, pith_shape shape, const pith_real *data);
 pith_status pithp_st_add_meta(pithp_st_writer *w, const char *key, const char *value); /* both copied */
 pith_status pithp_st_commit(pithp_st_writer *w, const char *path, bool keep_previous);

@@ -32,7 +32,20 @@ pith_status pithp_st_add(pithp_st_writer *w, const char *name, pithp_st_dtype dt
         pithp_free(w->c, copy);
         return w->status = PITH_ENOMEM;
     }
-    w->entries[w->n++] = (pithp_st_entry){ copy, dtype, shape, bytes, data };
+    w->entries[w->n++] = (pithp_st_entry){ copy, dtype, shape, bytes, data, NULL };
+    return PITH_OK;
+}
+
+pith_status pithp_st_add_copy(pithp_st_writer *w, const char *name, pithp_st_dtype dtype, pith_shape shape,
+                              const void *data)
+{
+    if (pithp_st_add(w, name, dtype, shape, data))
+        return w->status;
+    pithp_st_entry *e = &w->entries[w->n - 1];
+    e->own = pithp_alloc(w->c, e->bytes, 1);
+    if (!e->own)
+        return w->status = PITH_ENOMEM;
+    e->data = memcpy(e->own, data, e->bytes);
     return PITH_OK;
 }
 
@@ -157,8 +170,10 @@ pith_status pithp_st_commit(pithp_st_writer *w, const char *path, bool keep_prev
 
 void pithp_st_writer_free(pithp_st_writer *w)
 {
-    for (size_t i = 0; i < w->n; i++)
+    for (size_t i = 0; i < w->n; i++) {
         pithp_free(w->c, w->entries[i].name);
+        pithp_free(w->c, w->entries[i].own);
+    }
     for (size_t i = 0; i < w->n_meta; i++) {
         pithp_free(w->c, w->meta[i].key);
         pithp_free(w->c, w->meta[i].value);

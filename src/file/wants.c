@@ -49,6 +49,12 @@ pith_status pithp_want_fit(const pithp_st_file *f, const pithp_want *w, size_t n
             pithp_names_add(&missing, w[i].tensor);
             continue;
         }
+        const pithp_st_tensor *mask;
+        s = pithp_mask_fit(f, &w[i], &mask);
+        if (s)
+            break;
+        if (mask)
+            claimed[mask - f->tensors]++;
         if (claimed[t - f->tensors]++)
             s = pithp_error(f->c, PITH_EFORMAT,
                             "%s: two nodes of the graph claim the tensor '%s'; expected one of them only",

@@ -20,6 +20,7 @@ static void model_destroy(pith_ctx *c, pithp_obj *o)
     pithp_free(c, m->params);
     pithp_free(c, m->weights);
     pithp_free(c, m->grads);
+    pithp_free(c, m->masks);
     pithp_free(c, m->name);
     pithp_free(c, m);
 }

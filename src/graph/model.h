@@ -18,6 +18,7 @@ struct pith_model {
     /* Flat blocks, each parameter 64-byte aligned inside: values of the parameters then of the state; gradients of the
        parameters alone. */
     pith_real *weights, *grads;
+    uint8_t *masks;              /* [n_params] of the parameters that are pruned; NULL: none is */
     int64_t n_params, n_weights; /* elements of the blocks, padding included */
     pith_tensor **params;        /* PARAM nodes in id order */
     int n_param_nodes;
@@ -34,6 +35,16 @@ pith_status pithp_model_finish(pith_model *m, pith_tensor *output, bool fill);
    makes plans stale. */
 void pithp_model_get_frozen(const pith_model *m, uint8_t *flags);
 void pithp_model_set_frozen(pith_model *m, const uint8_t *flags, size_t n);
+
+/* ---- Masks (mask.c) ----
+   keep [elements of the parameter t]: 0 where it is held at zero from now on; NULL: a mask that holds nothing, where there is
+   none. Copied, in place of an older mask, and applied to the values. Optimisers keep to masks in their pass, a pass over the
+   graph keeps those of the leaves that it copies; files hold them. */
+pith_status pithp_model_mask_param(pith_model *m, pith_tensor *t, const uint8_t *keep);
+void pithp_model_mask_clear(pith_model *m);            /* forgets all masks; values stay */
+void pithp_model_mask_apply(const pith_model *m);      /* after the values were written from outside */
+void pithp_mask_apply(const pith_tensor *t, pith_real *x); /* x [elements of t] */
+int64_t pithp_mask_zeros(const pith_tensor *t);        /* elements held at zero */
 
 /* True for nodes that belong to the saved model: the output's ancestors. marks [g->n]. */
 void pithp_model_mark(const pith_model *m, uint8_t *marks);

@@ -37,6 +37,20 @@ static int64_t node_weights(const pith_tensor *t, pithp_node_kind kind)
     return n;
 }
 
+/* Adds to both: elements of t's own parameters that are zero, and those that a mask holds there. */
+static void count_zeros(const pith_tensor *t, int64_t *zeros, int64_t *held)
+{
+    for (int i = 0; i < t->n_in; i++) {
+        const pith_tensor *p = t->in[i];
+        if (p == NULL || p->kind != PITHP_NODE_PARAM || p->value == NULL)
+            continue;
+        const pith_real *v = p->value;
+        for (int64_t k = 0, n = pithp_count(p->shape); k < n; k++)
+            *zeros += v[k] == 0;
+        *held += pithp_mask_zeros(p);
+    }
+}
+
 /* Whether node id belongs to what is saved: the output can be reached from it. */
 static bool in_model(const pith_model *m, size_t id)
 {
@@ -86,6 +100,7 @@ bool pith_model_layer(const pith_model *m, int i, pith_layer_facts *facts)
                                      .out = t->shape,
                                      .parameters = params,
                                      .macs = macs };
+        count_zeros(t, &facts->zeros, &facts->held);
         return true;
     }
     return false;

@@ -139,6 +139,19 @@ static bool walk(pithp_rewrite *r, const uint8_t *marks, pithp_rewrite_fn fn, vo
     return true;
 }
 
+static pith_status copy_masks(const pithp_rewrite *r)
+{
+    pith_status s = PITH_OK;
+    for (int i = 0; i < r->from->n_param_nodes && s == PITH_OK; i++) {
+        const pith_tensor *t = r->from->params[i];
+        pith_tensor *n = r->map[t->id];
+        if (t->mask != NULL && n != NULL && n->kind == t->kind && n->value != NULL &&
+            pithp_shape_eq(n->shape, t->shape))
+            s = pithp_model_mask_param(r->to, n, t->mask);
+    }
+    return s;
+}
+
 static void copy_weights(const pithp_rewrite *r)
 {
     for (size_t id = 0; id < r->from->g->n; id++) {
@@ -174,8 +187,10 @@ pith_model *pithp_model_map(const pith_model *m, pithp_rewrite_fn fn, void *user
         ok = walk(&r, marks, fn, user) &&
              pithp_model_finish(r.to, r.map[m->output->id], fn != NULL) == PITH_OK;
     }
-    if (ok)
+    if (ok) {
         copy_weights(&r);
+        ok = copy_masks(&r) == PITH_OK;
+    }
     for (size_t i = 0; ok && i < m->n_meta; i++)
         ok = pith_model_set_meta(r.to, m->meta[i].key, m->meta[i].value) == PITH_OK;
     pithp_free(c, marks);
@@ -198,6 +213,7 @@ static void retire(pithp_graph *old)
         if (!old->nodes[i]->owns_value) {
             old->nodes[i]->value = NULL;
             old->nodes[i]->grad = NULL;
+            old->nodes[i]->mask = NULL;
         }
 }
 
@@ -212,6 +228,7 @@ void pithp_model_adopt(pith_model *m, pith_model *n)
     m->output = n->output;
     m->weights = n->weights;
     m->grads = n->grads;
+    m->masks = n->masks;
     m->n_params = n->n_params;
     m->n_weights = n->n_weights;
     m->params = n->params;
@@ -222,6 +239,7 @@ void pithp_model_adopt(pith_model *m, pith_model *n)
     n->g = NULL;
     n->weights = old.weights;
     n->grads = old.grads;
+    n->masks = old.masks;
     n->params = old.params;
     n->meta = old.meta;
     n->n_meta = old.n_meta;

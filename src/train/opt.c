@@ -192,8 +192,8 @@ static bool blocks(pith_opt *o, const pithp_graph *g)
     if (!o->seg || !o->tile || !o->partial || !o->m || (squares && !o->v) ||
         (o->cfg.ema_decay > 0 && !o->ema))
         return false;
-    for (int64_t i = 0; i < o->n_params && o->cfg.kind == PITH_OPT_RMSPROP; i++)
-        o->v[i] = 1; /* as TensorFlow does: the first steps are no larger than the gradient */
+    for (int64_t i = 0; i < o->n_params && squares; i++)
+        o->v[i] = pithp_opt_first_square(o);
     cut(o, g, o->seg);
     group(o);
     if (!scale_rates(o))
@@ -266,8 +266,13 @@ static void norm_tile(void *arg, int64_t tile, int thread)
     pith_opt *o = arg;
     double sum = 0;
     for (int i = o->tile[tile].from; i < o->tile[tile].to; i++)
-        if (trains(&o->seg[i]))
-            sum += square_sum(o->seg[i].g, o->seg[i].n);
+        if (trains(&o->seg[i])) {
+            const pithp_opt_seg *s = &o->seg[i];
+            const uint8_t *keep = pithp_opt_mask(s);
+            if (keep != NULL) /* what moves nothing does not count */
+                o->kern->mask(keep, s->g, s->n);
+            sum += square_sum(s->g, s->n);
+        }
     o->partial[tile] = sum;
 }
 
@@ -309,6 +314,7 @@ static void step_tile(void *arg, int64_t tile, int thread)
                            (pith_real)f->eps, wd, (pith_real)o->c1, (pith_real)o->c2, (pith_real)o->scale,
                            (pith_real)o->ema_now);
         }
+        pithp_opt_hold_segment(o, s);
     }
 }
 

@@ -50,6 +50,16 @@ pith_status pithp_opt_check(pith_ctx *c,
 pith_status pithp_opt_step_scaled(pith_opt *o, double scale);
 double pithp_ema_decay(double decay, int64_t steps_before); /* with warm-up */
 
+/* ---- opt_mask.c ------------------------------------------------------------------------------------------ */
+/* Of the segment's elements; NULL: none is held at zero. Masks may come and go after the optimiser was made. */
+const uint8_t *pithp_opt_mask(const pithp_opt_seg *s);
+/* Zeroes what the masks hold of weights, moments and average: by choice, not by multiplying, so that not even a NaN stays. */
+void pithp_opt_hold_segment(const pith_opt *o, const pithp_opt_seg *s);
+void pithp_opt_hold(pith_opt *o);
+pith_real pithp_opt_first_square(const pith_opt *o); /* what mean squares begin with; RMSProp: 1, as TensorFlow
+                                                        does, so that the first steps are no larger than the gradient */
+void pithp_opt_restart(pith_opt *o); /* as if made anew: moments as at first, the average the weights */
+
 /* ---- trainer.c ----------------------------------------------------------------------------------------- */
 struct pith_trainer {
     pithp_obj obj;

@@ -66,5 +66,6 @@ void KERN(adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_re
 void KERN(rmsprop)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n,
                    pith_real lr, pith_real mu, pith_real rho, pith_real eps, pith_real wd, pith_real gscale,
                    pith_real ema_decay);
+void KERN(mask)(const uint8_t *keep, pith_real *x, int64_t n);
 
 #endif

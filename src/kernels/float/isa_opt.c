@@ -121,3 +121,9 @@ void KERN(adamw)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_re
     VEC_FOR(j, n, BODY);
 #undef BODY
 }
+
+void KERN(mask)(const uint8_t *keep, pith_real *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = keep[i] ? x[i] : PITHP_R(0.0);
+}

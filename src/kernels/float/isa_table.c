@@ -33,6 +33,7 @@ const pithp_kern KERN(kern) = {
     .fq_scale_grad = KERN(fq_scale_grad),
     .minmax = KERN(minmax),
     .sgd = KERN(sgd),
+    .mask = KERN(mask),
     .adamw = KERN(adamw),
     .rmsprop = KERN(rmsprop),
 };

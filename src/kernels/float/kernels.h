@@ -145,6 +145,8 @@ typedef struct pithp_kern {
     void (*rmsprop)(pith_real *w, pith_real *g, pith_real *m, pith_real *v, pith_real *ema, int64_t n,
                     pith_real lr, pith_real mu, pith_real rho, pith_real eps, pith_real wd, pith_real gscale,
                     pith_real ema_decay);
+    /* x = 0 where keep is 0, whatever x was. */
+    void (*mask)(const uint8_t *keep, pith_real *x, int64_t n);
 } pithp_kern;
 
 const pithp_kern *pithp_kern_get(pithp_isa isa); /* never NULL: falls back to the base set */
