@@ -37,10 +37,11 @@ struct pith_tensor {
     pith_shape shape; /* as recorded; of nodes that depend on an input: with one sample */
     bool keep, require_grad, frozen, decay; /* decay: weight decay applies to this parameter */
     pithp_init init;
-    double init_scale;               /* deviation or half-width */
-    void *value;                     /* leaves: DATA, PARAM, STATE */
-    pith_real *grad;                 /* PARAM, and DATA with require_grad */
-    uint8_t *mask; /* PARAM of a model: 0 where the value is held at zero; NULL: nowhere. In the model's block */
+    double init_scale; /* deviation or half-width */
+    void *value;       /* leaves: DATA, PARAM, STATE */
+    pith_real *grad;   /* PARAM, and DATA with require_grad */
+    uint8_t
+        *mask; /* PARAM of a model: 0 where the value is held at zero; NULL: nowhere. In the model's block */
     bool owns_value;                 /* else they lie in the model's flat blocks */
     pith_plan *run_plan, *back_plan; /* made by pith_run, pith_backward */
     const pith_plan *last_plan;      /* the plan that last computed this kept value */

@@ -41,10 +41,10 @@ void pithp_model_set_frozen(pith_model *m, const uint8_t *flags, size_t n);
    none. Copied, in place of an older mask, and applied to the values. Optimisers keep to masks in their pass, a pass over the
    graph keeps those of the leaves that it copies; files hold them. */
 pith_status pithp_model_mask_param(pith_model *m, pith_tensor *t, const uint8_t *keep);
-void pithp_model_mask_clear(pith_model *m);            /* forgets all masks; values stay */
-void pithp_model_mask_apply(const pith_model *m);      /* after the values were written from outside */
+void pithp_model_mask_clear(pith_model *m);                /* forgets all masks; values stay */
+void pithp_model_mask_apply(const pith_model *m);          /* after the values were written from outside */
 void pithp_mask_apply(const pith_tensor *t, pith_real *x); /* x [elements of t] */
-int64_t pithp_mask_zeros(const pith_tensor *t);        /* elements held at zero */
+int64_t pithp_mask_zeros(const pith_tensor *t);            /* elements held at zero */
 
 /* True for nodes that belong to the saved model: the output's ancestors. marks [g->n]. */
 void pithp_model_mark(const pith_model *m, uint8_t *marks);

@@ -56,9 +56,10 @@ const uint8_t *pithp_opt_mask(const pithp_opt_seg *s);
 /* Zeroes what the masks hold of weights, moments and average: by choice, not by multiplying, so that not even a NaN stays. */
 void pithp_opt_hold_segment(const pith_opt *o, const pithp_opt_seg *s);
 void pithp_opt_hold(pith_opt *o);
-pith_real pithp_opt_first_square(const pith_opt *o); /* what mean squares begin with; RMSProp: 1, as TensorFlow
+pith_real
+pithp_opt_first_square(const pith_opt *o); /* what mean squares begin with; RMSProp: 1, as TensorFlow
                                                         does, so that the first steps are no larger than the gradient */
-void pithp_opt_restart(pith_opt *o); /* as if made anew: moments as at first, the average the weights */
+void pithp_opt_restart(pith_opt *o);       /* as if made anew: moments as at first, the average the weights */
 
 /* ---- trainer.c ----------------------------------------------------------------------------------------- */
 struct pith_trainer {

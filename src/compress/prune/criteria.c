@@ -53,12 +53,8 @@ static void count_alive(const pithp_pruned *l, int32_t *alive)
 static void sum_layer(const pithp_pruned *l, const pith_prune_cfg *cfg, double *sum)
 {
     switch (cfg->criterion) {
-    case PITH_PRUNE_L1:
-        sum_l1(l, sum);
-        break;
-    case PITH_PRUNE_L2:
-        sum_l2(l, sum);
-        break;
+    case PITH_PRUNE_L1: sum_l1(l, sum); break;
+    case PITH_PRUNE_L2: sum_l2(l, sum); break;
     case PITH_PRUNE_BN:
         if (cfg->unit == PITH_PRUNE_CHANNEL)
             for (int64_t u = 0; u < l->units; u++)
@@ -66,18 +62,16 @@ static void sum_layer(const pithp_pruned *l, const pith_prune_cfg *cfg, double *
         else
             sum_folded(l, sum);
         break;
-    case PITH_PRUNE_RANDOM:
-        sum_random(l, cfg->seed, sum);
-        break;
-    case PITH_PRUNE_TAYLOR: /* of all layers at once */
-        break;
+    case PITH_PRUNE_RANDOM: sum_random(l, cfg->seed, sum); break;
+    case PITH_PRUNE_TAYLOR: /* of all layers at once */ break;
     }
 }
 
 /* Chance and gamma are the unit's own; sums are shared out among its weights. */
 static double worth(const pith_prune_cfg *cfg, double sum, int32_t alive)
 {
-    if (cfg->criterion == PITH_PRUNE_RANDOM || (cfg->criterion == PITH_PRUNE_BN && cfg->unit == PITH_PRUNE_CHANNEL))
+    if (cfg->criterion == PITH_PRUNE_RANDOM ||
+        (cfg->criterion == PITH_PRUNE_BN && cfg->unit == PITH_PRUNE_CHANNEL))
         return sum;
     const double mean = sum / PITHP_MAX(alive, 1);
     return cfg->criterion == PITH_PRUNE_L2 ? sqrt(mean) : mean;
@@ -154,15 +148,16 @@ static int only_asked(pithp_pruned *l, int n, const pith_tensor *const *convs, i
     return kept;
 }
 
-static pith_status score_channels(pith_model *m, pith_data *d, const pith_prune_cfg *cfg, pithp_pruned *l, int n,
-                                  pithp_worth *w)
+static pith_status score_channels(pith_model *m, pith_data *d, const pith_prune_cfg *cfg, pithp_pruned *l,
+                                  int n, pithp_worth *w)
 {
     for (int i = 0; i < n; i++)
         if (cfg->criterion == PITH_PRUNE_BN && l[i].bn == NULL)
-            return pithp_error(m->ctx, PITH_EINVAL,
-                               "pruning: layer '%s' has no batch norm behind it whose scale could be looked at; "
-                               "choose another criterion",
-                               pith_name(l[i].t));
+            return pithp_error(
+                m->ctx, PITH_EINVAL,
+                "pruning: layer '%s' has no batch norm behind it whose scale could be looked at; "
+                "choose another criterion",
+                pith_name(l[i].t));
     pithp_taylor *t = NULL;
     if (cfg->criterion == PITH_PRUNE_TAYLOR && (t = pithp_taylor_new(m, d, cfg)) == NULL)
         return m->ctx->status;

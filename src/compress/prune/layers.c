@@ -45,8 +45,8 @@ static bool listed(const char *list, bool valued, const char *name, double *valu
     return false;
 }
 
-static pith_status list_check(const pith_model *m, const pithp_layer *l, int n, const char *list, const char *what,
-                              bool valued)
+static pith_status list_check(const pith_model *m, const pithp_layer *l, int n, const char *list,
+                              const char *what, bool valued)
 {
     part p;
     for (const char *at = list; (at = next_part(at, valued, &p)) != NULL;) {
@@ -57,10 +57,11 @@ static pith_status list_check(const pith_model *m, const pithp_layer *l, int n, 
             return pithp_error(m->ctx, PITH_EINVAL, "pruning: %s: '%.80s'; %s is expected", what, list,
                                valued ? "PATTERN=TARGET,... with targets from 0 to 1" : "PATTERN,...");
         if (matched == 0)
-            return pithp_error(m->ctx, PITH_EINVAL,
-                               "pruning: %s: '%s' matches no layer with weights of model '%s'; there are names "
-                               "such as '%s' (pith info lists them)",
-                               what, p.pattern, m->name, n > 0 ? pith_name(l[0].t) : "");
+            return pithp_error(
+                m->ctx, PITH_EINVAL,
+                "pruning: %s: '%s' matches no layer with weights of model '%s'; there are names "
+                "such as '%s' (pith info lists them)",
+                what, p.pattern, m->name, n > 0 ? pith_name(l[0].t) : "");
     }
     return PITH_OK;
 }
@@ -91,20 +92,22 @@ pith_status pithp_prune_cfg_check(const pith_model *m, pith_prune_cfg *f)
                                range[i].value, range[i].low, range[i].high);
     const double pattern = 1 - (double)f->n / f->m;
     if (f->unit == PITH_PRUNE_NM && f->target != 0 && fabs(f->target - pattern) > 1e-6)
-        return pithp_error(c, PITH_EINVAL,
-                           "pruning: target %g with %d:%d; that pattern is %g by itself: leave the target out, "
-                           "or choose another pattern",
-                           f->target, f->n, f->m, pattern);
+        return pithp_error(
+            c, PITH_EINVAL,
+            "pruning: target %g with %d:%d; that pattern is %g by itself: leave the target out, "
+            "or choose another pattern",
+            f->target, f->n, f->m, pattern);
     if (f->unit == PITH_PRUNE_NM)
         f->target = pattern;
     if (f->unit == PITH_PRUNE_NM && f->layers != NULL)
-        return pithp_error(c, PITH_EINVAL, "pruning: layers: %d:%d leaves no other targets; skip layers instead",
-                           f->n, f->m);
-    if (pithp_model_quantized(m))
         return pithp_error(c, PITH_EINVAL,
-                           "pruning: model '%s' is quantized; prune the float model first, then quantize it: the "
-                           "zeros stay",
-                           m->name);
+                           "pruning: layers: %d:%d leaves no other targets; skip layers instead", f->n, f->m);
+    if (pithp_model_quantized(m))
+        return pithp_error(
+            c, PITH_EINVAL,
+            "pruning: model '%s' is quantized; prune the float model first, then quantize it: the "
+            "zeros stay",
+            m->name);
     return PITH_OK;
 }
 
@@ -136,7 +139,8 @@ static void see(pithp_pruned *p, const pithp_layer *l, const pith_tensor *const 
 {
     const pith_shape s = l->w->shape;
     const pith_tensor *next = users[l->t->id];
-    *p = (pithp_pruned){ .t = l->t, .w = l->w, .n = l->n, .channels = l->channels, .depthwise = l->axis != 0 };
+    *p =
+        (pithp_pruned){ .t = l->t, .w = l->w, .n = l->n, .channels = l->channels, .depthwise = l->axis != 0 };
     for (int i = 0; i < 4; i++)
         p->d[i] = s.ndim == 4 ? s.d[i] : 1;
     if (s.ndim != 4) {
@@ -165,16 +169,17 @@ static pith_status fits(const pith_model *m, const pithp_pruned *p, const pith_p
     char text[96];
     const char *name = pith_name(p->t);
     if (cfg->unit == PITH_PRUNE_NM && (p->depthwise || p->d[3] % cfg->m != 0))
-        return pithp_error(m->ctx, PITH_EINVAL,
-                           "pruning: layer '%s': its weights %s have %lld input channels, which do not divide into "
-                           "groups of %d; leave it out (skip \"%s\")",
-                           name, pithp_shape_text(p->w->shape, text), (long long)(p->depthwise ? 1 : p->d[3]),
-                           cfg->m, name);
+        return pithp_error(
+            m->ctx, PITH_EINVAL,
+            "pruning: layer '%s': its weights %s have %lld input channels, which do not divide into "
+            "groups of %d; leave it out (skip \"%s\")",
+            name, pithp_shape_text(p->w->shape, text), (long long)(p->depthwise ? 1 : p->d[3]), cfg->m, name);
     if (cfg->criterion == PITH_PRUNE_BN && p->bn == NULL)
-        return pithp_error(m->ctx, PITH_EINVAL,
-                           "pruning: layer '%s' has no batch norm behind it whose scale could be looked at; leave "
-                           "it out (skip \"%s\"), or choose another criterion",
-                           name, name);
+        return pithp_error(
+            m->ctx, PITH_EINVAL,
+            "pruning: layer '%s' has no batch norm behind it whose scale could be looked at; leave "
+            "it out (skip \"%s\"), or choose another criterion",
+            name, name);
     return PITH_OK;
 }
 

@@ -26,12 +26,11 @@ pith_status pithp_prune_cfg_check(const pith_model *m, pith_prune_cfg *cfg);
 void pithp_pruned_units(pithp_pruned *l, pith_prune_unit unit);
 
 /* Calls of(arg, element, unit) in the order of memory. */
-#define PITHP_UNITS_EACH(l, i, u)                                                                          \
-    for (int64_t i = 0, k_ = 0; k_ < (l)->d[0]; k_++)                                                      \
-        for (int64_t r_ = 0; r_ < (l)->d[1]; r_++)                                                         \
-            for (int64_t s_ = 0; s_ < (l)->d[2]; s_++)                                                     \
-                for (int64_t c_ = 0,                                                                       \
-                             u = k_ * (l)->step[0] + r_ * (l)->step[1] + s_ * (l)->step[2];                \
+#define PITHP_UNITS_EACH(l, i, u)                                                                   \
+    for (int64_t i = 0, k_ = 0; k_ < (l)->d[0]; k_++)                                               \
+        for (int64_t r_ = 0; r_ < (l)->d[1]; r_++)                                                  \
+            for (int64_t s_ = 0; s_ < (l)->d[2]; s_++)                                              \
+                for (int64_t c_ = 0, u = k_ * (l)->step[0] + r_ * (l)->step[1] + s_ * (l)->step[2]; \
                      c_ < (l)->d[3]; c_++, i++, u += (l)->step[3])
 
 /* ---- taylor.c: gradients on calibration images ------------------------------------------------------------ */

@@ -101,11 +101,12 @@ static pith_status rank_pool(pithp_pruner *p, int from, int to, bool alone, doub
     }
     const int64_t goal = llround(target * share * (double)weights);
     if (share == 1 && p->cfg.unit != PITH_PRUNE_NM && (double)(held - goal) > 0.001 * (double)weights)
-        return pithp_error(p->c, PITH_EINVAL,
-                           "pruning: %s%s: %.2f%% of the weights are held at zero already, more than the target, "
-                           "%.2f%%; masks only grow: ask for more, or clear them first",
-                           alone ? "layer " : "model ", alone ? pith_name(first->t) : p->m->name,
-                           100.0 * (double)held / (double)weights, 100 * target);
+        return pithp_error(
+            p->c, PITH_EINVAL,
+            "pruning: %s%s: %.2f%% of the weights are held at zero already, more than the target, "
+            "%.2f%%; masks only grow: ask for more, or clear them first",
+            alone ? "layer " : "model ", alone ? pith_name(first->t) : p->m->name,
+            100.0 * (double)held / (double)weights, 100 * target);
     const bool all = p->cfg.unit == PITH_PRUNE_NM && share == 1;
     uint32_t *sorted;
     pithp_rank(p->worth.score, n, p->order, &sorted);
@@ -151,11 +152,12 @@ static pith_status refuse_empty(const pithp_pruner *p)
 {
     for (int i = 0; i < p->n && !p->cfg.allow_empty; i++)
         if (last_one(p, &p->l[i]) >= 0)
-            return pithp_error(p->c, PITH_EINVAL,
-                               "pruning: layer '%s' would lose all its %lld weights, and the network its signal; "
-                               "choose a lower target, a target of its own for it (layers \"%s=0.8\"), the same "
-                               "target for every layer (per_layer), or allow it (allow_empty)",
-                               pith_name(p->l[i].t), (long long)p->l[i].n, pith_name(p->l[i].t));
+            return pithp_error(
+                p->c, PITH_EINVAL,
+                "pruning: layer '%s' would lose all its %lld weights, and the network its signal; "
+                "choose a lower target, a target of its own for it (layers \"%s=0.8\"), the same "
+                "target for every layer (per_layer), or allow it (allow_empty)",
+                pith_name(p->l[i].t), (long long)p->l[i].n, pith_name(p->l[i].t));
     return PITH_OK;
 }
 
@@ -220,7 +222,8 @@ static bool make_room(pithp_pruner *p)
     p->order[1] = PITHP_NEW_N(c, uint32_t, p->units);
     p->gone = PITHP_NEW_N(c, uint8_t, p->units);
     p->keep = PITHP_NEW_N(c, uint8_t, most);
-    return p->worth.score && p->worth.alive && p->worth.sum && p->order[0] && p->order[1] && p->gone && p->keep;
+    return p->worth.score && p->worth.alive && p->worth.sum && p->order[0] && p->order[1] && p->gone &&
+           p->keep;
 }
 
 static pith_status make(pithp_pruner *p, pith_data *d)

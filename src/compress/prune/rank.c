@@ -9,7 +9,8 @@ enum { BITS = 11, BUCKETS = 1 << BITS };
 static uint32_t key(float score)
 {
     uint32_t bits;
-    memcpy(&bits, &score, sizeof bits); /* of numbers that are not negative, the order of the bits is theirs */
+    memcpy(&bits, &score,
+           sizeof bits); /* of numbers that are not negative, the order of the bits is theirs */
     return bits;
 }
 

@@ -49,8 +49,9 @@ static pith_status take_images(pithp_taylor *t, pith_data *d, const pith_prune_c
     if (t->x == NULL || t->labels == NULL)
         return PITH_ENOMEM;
     pith_loader *l = pith_loader_new(
-        d, (pith_loader_cfg){
-               .split = PITH_TRAIN, .batch = t->batch, .seed = cfg->seed, .shuffle = true, .drop_last = true });
+        d,
+        (pith_loader_cfg){
+            .split = PITH_TRAIN, .batch = t->batch, .seed = cfg->seed, .shuffle = true, .drop_last = true });
     int n = 0;
     while (l != NULL && n < t->batches && pith_loader_next(l, &b)) {
         memcpy(t->x + (int64_t)n * t->batch * t->per, b.x, (size_t)t->batch * (size_t)t->per * sizeof *t->x);
@@ -58,7 +59,9 @@ static pith_status take_images(pithp_taylor *t, pith_data *d, const pith_prune_c
         n++;
     }
     pith_loader_free(l);
-    return n == t->batches ? PITH_OK : c->status ? c->status : pithp_error(c, PITH_EBUG, "pruning: too few images");
+    return n == t->batches ? PITH_OK
+           : c->status     ? c->status
+                           : pithp_error(c, PITH_EBUG, "pruning: too few images");
 }
 
 static pith_status make(pithp_taylor *t, pith_data *d, const pith_prune_cfg *cfg)
@@ -66,7 +69,8 @@ static pith_status make(pithp_taylor *t, pith_data *d, const pith_prune_cfg *cfg
     pith_ctx *c = t->c;
     int n = 0;
     if (d == NULL)
-        return pithp_error(c, PITH_EINVAL, "pruning: the Taylor criterion takes gradients; it needs a data set");
+        return pithp_error(c, PITH_EINVAL,
+                           "pruning: the Taylor criterion takes gradients; it needs a data set");
     pith_status s = pithp_model_fits_data(t->m, d, "pruning");
     const int64_t images = s == PITH_OK ? PITHP_MIN(pith_data_count(d, PITH_TRAIN), cfg->samples) : 0;
     if (s == PITH_OK && images < 1)
@@ -111,7 +115,8 @@ static void copy_values(pithp_taylor *t)
         if (a->kind != PITHP_NODE_PARAM && a->kind != PITHP_NODE_STATE)
             continue;
         size_t j = k;
-        while (j < to->n && (to->nodes[j]->kind != a->kind || strcmp(pith_name(to->nodes[j]), pith_name(a)) != 0))
+        while (j < to->n &&
+               (to->nodes[j]->kind != a->kind || strcmp(pith_name(to->nodes[j]), pith_name(a)) != 0))
             j++;
         if (j == to->n)
             continue; /* it is not saved */

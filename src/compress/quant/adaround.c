@@ -120,6 +120,7 @@ static void gradient_of_sum(const task *k)
     double factor = (double)k->l->channels;
     for (int64_t i = 0; i < k->l->n; i++)
         k->v->grad[i] *= (pith_real)factor;
+    pithp_mask_apply(k->l->w, k->v->grad); /* what is pruned is not up or down: it is zero */
 }
 
 static pith_status learn(task *k, int steps, uint64_t seed)
@@ -210,6 +211,7 @@ static pith_status round_layer(pith_model *n, const pithp_layer *l, const pith_m
         double h = h_of((double)((const pith_real *)k.v->value)[i]);
         w[i] = k.spread[i] * (k.floors[i] + (h >= 0.5 ? 1 : 0));
     }
+    pithp_mask_apply(l->w, w);
     release(&k);
     return s;
 }
