@@ -3,7 +3,7 @@
 The network is rebuilt from the file's own graph and weights, so both engines do the same work. Tuned: channels_last
 (oneDNN), the thread count asked for, denormals flushed, fused batch norm and fused SGD, in-place activations; the malloc
 settings come from the environment (compare.py sets them). Padding is symmetric where TensorFlow's SAME is not: the same
-work without the copy that an odd padding costs PyTorch.
+work without the copy that an odd padding costs PyTorch (train_torch.py, which compares accuracies, asks for exact=True).
 usage: peer_torch.py train|infer MODEL.pith BATCH THREADS SECONDS [eager|compile|trace]   prints one JSON object.
 """
 import json
@@ -23,7 +23,7 @@ ACTS = {"relu": F.relu, "relu6": F.relu6, "silu": F.silu, "sigmoid": torch.sigmo
 class Net(nn.Module):
     """The graph's nodes in order; convolutions and batch norms are modules, so PyTorch's own fast paths take them."""
 
-    def __init__(self, path):
+    def __init__(self, path, exact=False):
         super().__init__()
         with safe_open(path, framework="pt") as f:
             graph = json.loads(f.metadata()["pith.graph"])
@@ -31,7 +31,7 @@ class Net(nn.Module):
         nodes = graph["nodes"]
         value = {n["id"]: tensors[n["tensor"]] for n in nodes if n["kind"] in ("param", "state")}
         self.shape = next(n for n in nodes if n["kind"] == "input")["shape"][1:]
-        uses = {}
+        uses, shape = {}, {n["id"]: n["shape"] for n in nodes}
         for n in nodes:
             for i in n.get("inputs", []):
                 uses[i] = uses.get(i, 0) + 1
@@ -42,6 +42,8 @@ class Net(nn.Module):
             elif n["kind"] == "op":
                 inputs = n["inputs"]
                 mod = module(n["op"], n["attrs"], [value.get(i) for i in inputs])
+                if exact and isinstance(mod, nn.Conv2d) and n["attrs"]["pad_mode"] == 0:
+                    mod = same(mod, shape[inputs[0]])
                 if mod is not None:
                     self.mods.append(mod)
                 alone = len(inputs) > 0 and uses.get(inputs[0]) == 1
@@ -105,6 +107,20 @@ def module(op, a, w):
             m.bias.data = w[2].clone()
         return m
     return None
+
+
+def same(conv, shape):
+    """The convolution with TensorFlow's SAME padding of an input [N,H,W,C]: the odd row below, the odd column right."""
+    pads = []
+    for size, kernel, stride, dilation in zip(shape[1:3], conv.kernel_size, conv.stride, conv.dilation):
+        total = max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+        pads.append((total // 2, total - total // 2))
+    (top, bottom), (left, right) = pads
+    if top == bottom and left == right:
+        conv.padding = (top, left)
+        return conv
+    conv.padding = (0, 0)
+    return nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), conv)
 
 
 def timed(step, seconds):

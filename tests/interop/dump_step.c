@@ -1,7 +1,7 @@
 /* dump_step: one training step of a network by name, written out for another engine to repeat.
    usage: dump_step NAME IMAGE-SIZE BATCH DIR [TIMM-FILE tf|torch CLASSES]. DIR gets model.pith, x.f32 [N,S,S,3], labels.i32
-   [N], logits.f32 [N,K] (batch statistics), loss.f32 [1], eval.f32 [N,K] (running statistics of before the step), and a
-   file of gradients, NAME.grad.f32, for each parameter; no dropout. With TIMM-FILE the weights are read from it, and DIR also
+   [N], logits.f32 [N,K] (batch statistics), loss.f32 [1], eval.f32 [N,K] (running statistics of before the step), and for
+   each parameter its values, NAME.w.f32, and gradients, NAME.grad.f32; no dropout. With TIMM-FILE the weights are read from it, and DIR also
    gets weights.safetensors and grads.safetensors, with timm's names. Public headers only. */
 #include <pith/pith.h>
 #include <stdio.h>
@@ -77,6 +77,8 @@ static int dump(pith_model *m, int n, const char *dir, bool timm)
         const pith_tensor *p = pith_model_param(m, i);
         snprintf(path, sizeof path, "%s.grad.f32", pith_name(p));
         bad |= put(dir, path, pith_grad(p), (size_t)pith_size(p) * sizeof *x);
+        snprintf(path, sizeof path, "%s.w.f32", pith_name(p));
+        bad |= put(dir, path, pith_values(pith_model_param(m, i)), (size_t)pith_size(p) * sizeof *x);
     }
     snprintf(path, sizeof path, "%s/grads.safetensors", dir);
     return bad || (timm && save_grads(m, path) != PITH_OK);
