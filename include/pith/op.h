@@ -101,7 +101,9 @@ struct pith_op {
     uint32_t state;           /* bit i: operand i is state that a training forward updates */
     const struct pithp_integer
         *integer; /* pith's own ops: their integer form (src/ops/integer.h); NULL: none */
-    int alias;    /* 1 + i: the result is operand i's memory seen with another shape (reshape); 0: none */
+    const struct pithp_channels
+        *channels; /* pith's own ops: which channels go together (src/ops/channels.h); NULL: all stay */
+    int alias;     /* 1 + i: the result is operand i's memory seen with another shape (reshape); 0: none */
     int grad_alias; /* 1 + i: dL/din(i) equals dL/dout, so the plan may let them share memory; 0: none. If it does,
                           in[i].grad is NULL in backward */
 };

@@ -2,6 +2,7 @@
 #ifndef PITH_PITH_H
 #define PITH_PITH_H
 
+#include <pith/channels.h>
 #include <pith/ctx.h>
 #include <pith/data.h>
 #include <pith/export.h>

@@ -13,9 +13,10 @@ pith_tensor *pithp_rewrite_in(const pithp_rewrite *r, const pith_tensor *t, int 
     return i >= t->n_in || t->in[i] == NULL ? NULL : r->map[t->in[i]->id];
 }
 
-static pith_tensor *copy_leaf(pithp_graph *to, const pith_tensor *t)
+/* The leaf with another shape; values: of a DATA leaf. */
+static pith_tensor *copy_leaf(pithp_graph *to, const pith_tensor *t, pith_shape shape, const void *values)
 {
-    pith_tensor *n = pithp_node_new(to, t->kind, t->dtype, t->shape, t->name);
+    pith_tensor *n = pithp_node_new(to, t->kind, t->dtype, shape, t->name);
     if (n == NULL)
         return NULL;
     n->init = t->init;
@@ -24,18 +25,18 @@ static pith_tensor *copy_leaf(pithp_graph *to, const pith_tensor *t)
     n->frozen = t->frozen;
     if (t->kind != PITHP_NODE_DATA)
         return n;
-    n->value = pithp_alloc(to->ctx, (size_t)pithp_count(t->shape), pithp_dtype_size(t->dtype));
+    n->value = pithp_alloc(to->ctx, (size_t)pithp_count(shape), pithp_dtype_size(t->dtype));
     if (n->value == NULL)
         return NULL;
     n->owns_value = true;
-    memcpy(n->value, t->value, (size_t)pithp_count(t->shape) * pithp_dtype_size(t->dtype));
+    memcpy(n->value, values, (size_t)pithp_count(shape) * pithp_dtype_size(t->dtype));
     return n;
 }
 
 pith_tensor *pithp_rewrite_copy(pithp_rewrite *r, const pith_tensor *t)
 {
     if (t->kind != PITHP_NODE_OP)
-        return copy_leaf(r->to->g, t);
+        return copy_leaf(r->to->g, t, t->shape, t->value);
     pith_tensor *in[PITH_OP_MAX_IN];
     for (int i = 0; i < t->n_in; i++)
         in[i] = pithp_rewrite_in(r, t, i);
@@ -54,6 +55,14 @@ bool pithp_rewrite_fill(pithp_rewrite *r, const pith_tensor *leaf, const pith_re
     memcpy(copy, values, n * sizeof *copy);
     r->values[r->n_values++] = (value){ leaf, copy };
     return true;
+}
+
+pith_tensor *pithp_rewrite_leaf(pithp_rewrite *r, const pith_tensor *t, pith_shape shape, const void *values)
+{
+    pith_tensor *n = copy_leaf(r->to->g, t, shape, values);
+    if (n == NULL || t->kind == PITHP_NODE_DATA)
+        return n;
+    return pithp_rewrite_fill(r, n, values) ? n : NULL;
 }
 
 /* The name, or the name with a number where another node of either graph has it. */

@@ -28,4 +28,6 @@ static const pithp_integer integer = {
     .kind = PITHP_INT_OWN, .clamps = true, .lower = lower, .exact = exact
 };
 
-PITHP_BINARY_OP(add, PITHP_B_ADD, 0, &integer)
+static const pithp_channels channels = { .ties = pithp_ties_same, .residual = true };
+
+PITHP_BINARY_OP(add, PITHP_B_ADD, 0, &integer, &channels)

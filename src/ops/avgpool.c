@@ -1,5 +1,6 @@
 /* ops/avgpool.c: y[n,p,q,c] = mean of the x[n,h,w,c] in the window that lie inside the input (as TFLite averages).
    dx[n,h,w,c] = sum over the windows that hold it of dy[n,p,q,c] / cells inside. */
+#include "ops/channels.h"
 #include "ops/pool.h"
 #include "ops/integer.h"
 #include <string.h>
@@ -78,6 +79,7 @@ const pith_op pithp_op_avgpool = {
     .name = "avgpool",
     .min_in = 1,
     .max_in = 1,
+    .channels = &pithp_channels_last,
     .attr_size = sizeof(pith_pool_cfg),
     .fields = pithp_pool_fields,
     .shape = pithp_pool_shape,

@@ -60,3 +60,17 @@ void pithp_axes_backward(const pith_call *k, bool mean)
     pithp_nest n = pithp_reduce_nest(x, pithp_axes_mask(k->attr, x.ndim));
     pithp_reduce_back(k, &n, factor_of(k, mean), k->out.grad, k->in[0].grad, k->in[0].grad_add);
 }
+
+static void ties(pithp_ties *k)
+{
+    const pithp_axes_attr *a = k->t->attr;
+    pith_shape x = k->t->in[0]->shape;
+    uint32_t mask = pithp_axes_mask(a, x.ndim);
+    for (int i = 0, j = 0; i < x.ndim; i++) {
+        if (!(mask >> i & 1))
+            pithp_tie(k, 0, i, PITHP_OUT, j);
+        j += !(mask >> i & 1) || a->keep;
+    }
+}
+
+const pithp_channels pithp_axes_channels = { .ties = ties };

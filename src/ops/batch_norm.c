@@ -3,6 +3,7 @@
    x [...,C], gamma beta running_mean running_var [C]. In a training plan mean and var are the batch's (biased) and the
    running ones move towards them; otherwise, or when frozen, they are the running ones. A batch norm that follows a
    convolution is fused with it by the planner (conv_bn_act.c). Source: arXiv:1502.03167. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/norm.h"
 #include "ops/integer.h"
@@ -65,9 +66,18 @@ static void bn_backward(const pith_call *k)
 
 static const pithp_integer integer = { .instead = "a convolution right before it, which takes it in" };
 
+static void ties(pithp_ties *k)
+{
+    pithp_tie_all(k, 0);
+    pithp_tie_vectors(k, 1, 4);
+}
+
+static const pithp_channels channels = { .ties = ties, .scale = 1 };
+
 const pith_op pithp_op_batch_norm = { .name = "batch_norm",
                                       .min_in = 5,
                                       .max_in = 5,
+                                      .channels = &channels,
                                       .attr_size = sizeof(pithp_bn_attr),
                                       .fields = fields,
                                       .shape = bn_shape,

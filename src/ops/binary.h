@@ -2,6 +2,7 @@
 #ifndef PITHP_BINARY_H
 #define PITHP_BINARY_H
 
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/quant_point.h"
 
@@ -14,8 +15,9 @@ void pithp_binary_exact(const pithp_point *p, const pithp_iarith *g,
                         void (*run)(const pithp_iarith *g, const int8_t *a, const int8_t *b, int64_t step,
                                     int64_t n, int8_t *y));
 
-/* A whole op; reads_: what its gradients are computed from; integer_: its integer form or NULL. */
-#define PITHP_BINARY_OP(op_name, f, reads_, integer_)                         \
+/* A whole op; reads_: what its gradients are computed from; integer_: its integer form or NULL;
+   channels_: which go together. */
+#define PITHP_BINARY_OP(op_name, f, reads_, integer_, channels_)              \
     static void forward(const pith_call *k) { pithp_binary_forward(k, f); }   \
     static void backward(const pith_call *k) { pithp_binary_backward(k, f); } \
     const pith_op pithp_op_##op_name = {                                      \
@@ -27,6 +29,7 @@ void pithp_binary_exact(const pithp_point *p, const pithp_iarith *g,
         .backward = backward,                                                 \
         .reads = (reads_),                                                    \
         .integer = (integer_),                                                \
+        .channels = (channels_),                                              \
     };                                                                        \
     pith_tensor *pith_##op_name(pith_tensor *a, pith_tensor *b)               \
     {                                                                         \

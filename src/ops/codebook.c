@@ -3,6 +3,7 @@
    dw[i] (Han, Mao, Dally, "Deep compression", ICLR 2016, section 3.3), 0 for the centroid `zero`, which stays what it is.
    An index out of range, from a damaged file, means the nearest there is. */
 #include "ops/codebook.h"
+#include "ops/channels.h"
 #include "ops/common.h"
 
 enum { CHUNK = 16384 };
@@ -81,10 +82,15 @@ static void backward(const pith_call *k)
     }
 }
 
+static void ties(pithp_ties *k) { pithp_tie_all(k, 1); }
+
+static const pithp_channels channels = { .ties = ties };
+
 const pith_op pithp_op_codebook = {
     .name = "codebook",
     .min_in = 2,
     .max_in = 2,
+    .channels = &channels,
     .attr_size = sizeof(pithp_codebook_attr),
     .fields = fields,
     .shape = shape,

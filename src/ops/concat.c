@@ -1,4 +1,5 @@
 /* ops/concat.c: joins tensors along one dimension; the others have equal sizes. dx_i is its slice of dy. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/nest.h"
 #include "ops/integer.h"
@@ -91,10 +92,27 @@ static int lower(pithp_lower *l, const pithp_site *s)
 
 static const pithp_integer integer = { .kind = PITHP_INT_JOIN, .lower = lower };
 
+static void ties(pithp_ties *k)
+{
+    int axis = axis_of(k->t->attr, k->t->shape.ndim);
+    int64_t first = 0;
+    for (int i = 0; i < k->t->n_in; i++) {
+        int64_t part = k->t->in[i]->shape.d[axis];
+        for (int j = 0; j < k->t->shape.ndim; j++)
+            if (j != axis)
+                pithp_tie(k, i, j, PITHP_OUT, j);
+        k->tie(k, (pithp_slices){ i, axis, 0 }, (pithp_slices){ PITHP_OUT, axis, first }, part);
+        first += part;
+    }
+}
+
+static const pithp_channels channels = { .ties = ties };
+
 const pith_op pithp_op_concat = {
     .name = "concat",
     .min_in = 1,
     .max_in = PITH_OP_MAX_IN,
+    .channels = &channels,
     .attr_size = sizeof(concat_attr),
     .fields = fields,
     .shape = shape,

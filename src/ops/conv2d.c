@@ -4,6 +4,7 @@
    With u = dL/dy: dw = sum u x, db = sum u, dx = the transposed convolution of u with w.
    Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285;
    padding: tensorflow/python/ops/nn_ops.py, "SAME". */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/conv.h"
 #include "ops/integer.h"
@@ -87,9 +88,44 @@ static const pithp_integer depthwise_integer = {
     .kind = PITHP_INT_OWN, .weight = 1, .axis = 3, .clamps = true, .folds = true, .lower = conv_lower
 };
 
+static void ties(pithp_ties *k)
+{
+    const pithp_conv_attr *a = k->t->attr;
+    int64_t c = k->t->in[0]->shape.d[3], m = k->t->shape.d[3], per = c / a->groups;
+    if (a->depthwise || a->groups == 1) {
+        pithp_tie(k, 0, 3, a->depthwise ? PITHP_OUT : 1, 3);
+        pithp_tie(k, 1, a->depthwise ? 3 : 0, PITHP_OUT, 3);
+        pithp_tie_vectors(k, 2, 2);
+        return;
+    }
+    pithp_tie(k, 1, 0, PITHP_OUT, 3);
+    pithp_tie_vectors(k, 2, 2);
+    for (int64_t g = 0; g < a->groups; g++) {
+        /* of one channel a group: groups go whole; of more: the same place of every group */
+        for (int64_t i = 0; i < m / a->groups && per == 1; i++)
+            k->tie(k, (pithp_slices){ 0, 3, g }, (pithp_slices){ PITHP_OUT, 3, g * (m / a->groups) + i }, 1);
+        if (per > 1) {
+            k->tie(k, (pithp_slices){ 0, 3, g * per }, (pithp_slices){ 1, 3, 0 }, per);
+            k->tie(k, (pithp_slices){ PITHP_OUT, 3, g * (m / a->groups) }, (pithp_slices){ PITHP_OUT, 3, 0 },
+                   m / a->groups);
+        }
+    }
+}
+
+static void shrink(const pithp_kept *k, void *attr)
+{
+    pithp_conv_attr *a = attr;
+    int64_t c = k->t->in[0]->shape.d[3];
+    if (a->groups > 1 && c == a->groups)
+        a->groups = k->count(k, 0, 3, 0, c);
+}
+
+static const pithp_channels channels = { .ties = ties, .shrink = shrink };
+
 const pith_op pithp_op_conv2d = { .name = "conv2d",
                                   .min_in = 2,
                                   .max_in = 3,
+                                  .channels = &channels,
                                   .attr_size = sizeof(pithp_conv_attr),
                                   .fields = fields,
                                   .shape = conv_shape,
@@ -110,6 +146,7 @@ pith_tensor *pith_conv2d(pith_tensor *x, pith_tensor *w, pith_tensor *b, pith_co
 const pith_op pithp_op_depthwise_conv2d = { .name = "depthwise_conv2d",
                                             .min_in = 2,
                                             .max_in = 3,
+                                            .channels = &channels,
                                             .attr_size = sizeof(pithp_conv_attr),
                                             .fields = fields,
                                             .shape = conv_shape,

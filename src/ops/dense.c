@@ -1,5 +1,6 @@
 /* ops/dense.c: y = x w^T + b.  x [N,I], w [O,I], b [O] or absent -> y [N,O].
    dx = dy w, dw = dy^T x, db = sum over n of dy. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/integer.h"
 #include "ops/reduce.h"
@@ -71,10 +72,20 @@ static const pithp_integer integer = {
     .kind = PITHP_INT_OWN, .weight = 1, .axis = 0, .clamps = true, .lower = lower
 };
 
+static void ties(pithp_ties *k)
+{
+    pithp_tie(k, 0, 1, 1, 1);
+    pithp_tie(k, 1, 0, PITHP_OUT, 1);
+    pithp_tie_vectors(k, 2, 2);
+}
+
+static const pithp_channels channels = { .ties = ties };
+
 const pith_op pithp_op_dense = {
     .name = "dense",
     .min_in = 2,
     .max_in = 3,
+    .channels = &channels,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -4,4 +4,4 @@
 
 static const pithp_integer integer = { .instead = "mul by the reciprocal" };
 
-PITHP_BINARY_OP(div, PITHP_B_DIV, PITH_READS_IN(1) | PITH_READS_OUT, &integer)
+PITHP_BINARY_OP(div, PITHP_B_DIV, PITH_READS_IN(1) | PITH_READS_OUT, &integer, &pithp_channels_same)

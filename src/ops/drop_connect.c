@@ -3,6 +3,7 @@
    Huang et al.: "Deep networks with stochastic depth", ECCV 2016; the reference implementation of EfficientNet.
 
    The mask is a function of the context's seed, the step, the node and the sample's place in the batch. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/integer.h"
 
@@ -90,6 +91,7 @@ const pith_op pithp_op_drop_connect = {
     .name = "drop_connect",
     .min_in = 1,
     .max_in = 1,
+    .channels = &pithp_channels_same,
     .attr_size = sizeof(drop_attr),
     .fields = fields,
     .shape = shape,

@@ -3,6 +3,7 @@
 
    Four neighbours share one Philox block, whose counter is (block, step, node): the mask is a function of the context's
    seed, the step, the node and the element alone. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/integer.h"
 
@@ -86,6 +87,7 @@ const pith_op pithp_op_dropout = {
     .name = "dropout",
     .min_in = 1,
     .max_in = 1,
+    .channels = &pithp_channels_same,
     .attr_size = sizeof(dropout_attr),
     .fields = fields,
     .shape = shape,

@@ -4,6 +4,7 @@
    x [N,...]. Of each sample: lo = min(0, least), hi = max(0, greatest), S = (hi - lo)/255, Z = -128 - lo/S or 127 - hi/S,
    whichever has the smaller sum of absolute terms, rounded and clamped; a sample of zeros stays. dx = dy (straight-through).
    Source: TensorFlow Lite's hybrid convolution and fully connected kernels (asymmetric quantization of inputs, by batch). */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include <math.h>
 
@@ -61,6 +62,7 @@ const pith_op pithp_op_dynamic_quant = {
     .name = "dynamic_quant",
     .min_in = 1,
     .max_in = 1,
+    .channels = &pithp_channels_same,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -2,6 +2,7 @@
 #ifndef PITHP_ELEMENTWISE_H
 #define PITHP_ELEMENTWISE_H
 
+#include "ops/channels.h"
 #include "ops/common.h"
 
 /* Parameters of the function; ops without any have no attribute. */
@@ -29,6 +30,7 @@ void pithp_unary_backward(const pith_call *k, pithp_unary f);
         .backward = backward,                        \
         .reads = (reads_),                           \
         .integer = (integer_),                       \
+        .channels = &pithp_channels_same,            \
     };                                               \
     pith_tensor *pith_##op_name(pith_tensor *x) { return pithp_apply1(&pithp_op_##op_name, NULL, x); }
 

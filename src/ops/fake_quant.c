@@ -6,6 +6,7 @@
    g = 1/sqrt(n qmax) with n the elements of a sample that share the scale (LSQ: Esser et al., ICLR 2020). Ranges: moving
    averages as in Jacob et al., CVPR 2018, section 3. A scale of 0 means that no data were seen: x passes. */
 #include "ops/fake_quant.h"
+#include "ops/channels.h"
 #include "ops/common.h"
 
 #include <math.h>
@@ -223,9 +224,20 @@ static void backward(const pith_call *k)
         scale->grad[i] += (pith_real)(g * sums[i]);
 }
 
+static void ties(pithp_ties *k)
+{
+    int axis = ((const pithp_fq_attr *)k->t->attr)->axis;
+    pithp_tie_all(k, PITHP_FQ_X);
+    for (int i = PITHP_FQ_SCALE; i <= PITHP_FQ_ZERO && axis >= 0; i++)
+        pithp_tie(k, i, 0, PITHP_OUT, axis);
+}
+
+static const pithp_channels channels = { .ties = ties };
+
 const pith_op pithp_op_fake_quant = { .name = "fake_quant",
                                       .min_in = PITHP_FQ_SEEN,
                                       .max_in = PITHP_FQ_IN,
+                                      .channels = &channels,
                                       .attr_size = sizeof(pithp_fq_attr),
                                       .fields = fields,
                                       .shape = shape,

@@ -4,6 +4,7 @@
    Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference",
    CVPR 2018, section 3.2. */
 #include "ops/fake_quant.h"
+#include "ops/channels.h"
 #include "ops/common.h"
 
 #include <math.h>
@@ -87,9 +88,20 @@ static void backward(const pith_call *k)
     pith_op_parallel(k, k->in[1].shape.d[0], backward_channel, &g);
 }
 
+static void ties(pithp_ties *k)
+{
+    int dim = ((const pithp_fold_attr *)k->t->attr)->depthwise ? 3 : 0;
+    pithp_tie_all(k, 0);
+    for (int i = 1; i < 3; i++)
+        pithp_tie(k, i, 0, PITHP_OUT, dim);
+}
+
+static const pithp_channels channels = { .ties = ties, .scale = 1 };
+
 const pith_op pithp_op_fold_weight = { .name = "fold_weight",
                                        .min_in = 3,
                                        .max_in = 3,
+                                       .channels = &channels,
                                        .attr_size = sizeof(pithp_fold_attr),
                                        .fields = fields,
                                        .shape = shape,

@@ -10,6 +10,7 @@
    (The rest of gamma's gradient comes through fold_weight.) Frozen: dy = dz, dgamma = -s1 running_mean/sigma_run.
    Source: Krishnamoorthi, arXiv:1806.08342, section 3.2.2. */
 #include "ops/fake_quant.h"
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/folded.h"
 
@@ -150,9 +151,18 @@ static void backward(const pith_call *k)
                     PITHP_ACT_NONE, rows, c, k->in[Y].grad, k->in[Y].grad_add);
 }
 
+static void ties(pithp_ties *k)
+{
+    pithp_tie_all(k, Y);
+    pithp_tie_vectors(k, GAMMA, RUN_VAR);
+}
+
+static const pithp_channels channels = { .ties = ties, .scale = GAMMA };
+
 const pith_op pithp_op_folded_batch_norm = { .name = "folded_batch_norm",
                                              .min_in = RUNS,
                                              .max_in = N_IN,
+                                             .channels = &channels,
                                              .attr_size = sizeof(pithp_folded_attr),
                                              .fields = fields,
                                              .shape = shape,

@@ -1,5 +1,6 @@
 /* ops/global_avgpool.c: y[n,c] = 1/(H W) sum over h, w of x[n,h,w,c]; dx = dy / (H W).
    Lin, Chen, Yan: "Network in network", ICLR 2014. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/reduce.h"
 #include "ops/axes.h"
@@ -63,6 +64,7 @@ const pith_op pithp_op_global_avgpool = {
     .name = "global_avgpool",
     .min_in = 1,
     .max_in = 1,
+    .channels = &pithp_channels_last,
     .shape = shape,
     .forward = forward,
     .backward = backward,

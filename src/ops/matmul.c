@@ -1,4 +1,5 @@
 /* ops/matmul.c: y = a b.  a [M,K], b [K,N] -> y [M,N]. da = dy b^T, db = a^T dy. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/integer.h"
 
@@ -38,10 +39,20 @@ static int64_t macs(const pith_infer *q) { return q->in[0].d[0] * q->in[0].d[1] 
 
 static const pithp_integer integer = { .instead = "dense" };
 
+static void ties(pithp_ties *k)
+{
+    pithp_tie(k, 0, 1, 1, 0);
+    pithp_tie(k, 0, 0, PITHP_OUT, 0);
+    pithp_tie(k, 1, 1, PITHP_OUT, 1);
+}
+
+static const pithp_channels channels = { .ties = ties };
+
 const pith_op pithp_op_matmul = {
     .name = "matmul",
     .min_in = 2,
     .max_in = 2,
+    .channels = &channels,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -1,5 +1,6 @@
 /* ops/max.c: y[o] = greatest x over the dimensions in `axes`, NaN if there is one among them; dy goes to the first
    greatest element in row-major order. A training plan remembers where that is. */
+#include "ops/channels.h"
 #include "ops/axes.h"
 #include "ops/integer.h"
 #include <string.h>
@@ -95,6 +96,7 @@ const pith_op pithp_op_max = {
     .name = "max",
     .min_in = 1,
     .max_in = 1,
+    .channels = &pithp_axes_channels,
     .attr_size = sizeof(pithp_axes_attr),
     .fields = pithp_axes_fields,
     .shape = shape,

@@ -1,5 +1,6 @@
 /* ops/maxpool.c: y[n,p,q,c] = greatest x[n,h,w,c] in the window, NaN if there is one; dy goes to the first greatest.
    A training plan remembers where that is: aux int32 [N,P,Q,C], h*W + w. */
+#include "ops/channels.h"
 #include "ops/pool.h"
 #include "ops/integer.h"
 #include <string.h>
@@ -93,6 +94,7 @@ const pith_op pithp_op_maxpool = {
     .name = "maxpool",
     .min_in = 1,
     .max_in = 1,
+    .channels = &pithp_channels_last,
     .attr_size = sizeof(pith_pool_cfg),
     .fields = pithp_pool_fields,
     .shape = shape,

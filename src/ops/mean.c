@@ -1,4 +1,5 @@
 /* ops/mean.c: y[o] = mean of x over the dimensions in `axes`; dx = dy / terms, stretched. Terms are added in double. */
+#include "ops/channels.h"
 #include "ops/axes.h"
 #include "ops/integer.h"
 
@@ -28,6 +29,7 @@ const pith_op pithp_op_mean = {
     .name = "mean",
     .min_in = 1,
     .max_in = 1,
+    .channels = &pithp_axes_channels,
     .attr_size = sizeof(pithp_axes_attr),
     .fields = pithp_axes_fields,
     .shape = pithp_axes_shape,

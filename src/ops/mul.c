@@ -25,4 +25,4 @@ static const pithp_integer integer = {
     .kind = PITHP_INT_OWN, .clamps = true, .lower = lower, .exact = exact
 };
 
-PITHP_BINARY_OP(mul, PITHP_B_MUL, PITH_READS_IN(0) | PITH_READS_IN(1), &integer)
+PITHP_BINARY_OP(mul, PITHP_B_MUL, PITH_READS_IN(0) | PITH_READS_IN(1), &integer, &pithp_channels_same)

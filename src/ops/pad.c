@@ -1,5 +1,6 @@
 /* ops/pad.c: rows of a constant before and after each dimension: y[i + before] = x[i], `value` elsewhere.
    dx[i] = dy[i + before]. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/nest.h"
 #include "ops/integer.h"
@@ -100,10 +101,33 @@ static int lower(pithp_lower *l, const pithp_site *s)
 
 static const pithp_integer integer = { .kind = PITHP_INT_SAME, .lower = lower };
 
+/* Slices of the constant are tied to nothing here: they go where what they meet later goes. */
+static void ties(pithp_ties *k)
+{
+    const pad_attr *a = k->t->attr;
+    pith_shape x = k->t->in[0]->shape;
+    for (int i = 0; i < x.ndim; i++)
+        k->tie(k, (pithp_slices){ 0, i, 0 }, (pithp_slices){ PITHP_OUT, i, a->before.d[i] }, x.d[i]);
+}
+
+static void shrink(const pithp_kept *k, void *attr)
+{
+    pad_attr *a = attr;
+    pith_shape x = k->t->in[0]->shape, y = k->t->shape;
+    for (int i = 0; i < x.ndim; i++) {
+        int64_t behind = a->before.d[i] + x.d[i];
+        a->before.d[i] = k->count(k, PITHP_OUT, i, 0, a->before.d[i]);
+        a->after.d[i] = k->count(k, PITHP_OUT, i, behind, y.d[i]);
+    }
+}
+
+static const pithp_channels channels = { .ties = ties, .shrink = shrink };
+
 const pith_op pithp_op_pad = {
     .name = "pad",
     .min_in = 1,
     .max_in = 1,
+    .channels = &channels,
     .attr_size = sizeof(pad_attr),
     .fields = fields,
     .shape = shape,

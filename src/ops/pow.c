@@ -1,5 +1,6 @@
 /* ops/pow.c: y = x^p with C's rules (a negative x with a p that is no whole number gives NaN); dx = dy p x^(p-1), and 0
    for p = 0. By libm, in double: it is exact to the last place and seldom on a path that has to be fast. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include <math.h>
 
@@ -69,6 +70,7 @@ const pith_op pithp_op_pow = {
     .name = "pow",
     .min_in = 1,
     .max_in = 1,
+    .channels = &pithp_channels_same,
     .attr_size = sizeof(pow_attr),
     .fields = fields,
     .shape = shape,

@@ -1,6 +1,7 @@
 /* ops/reshape.c: the same elements, row-major, in another shape; the result is the operand's memory, and so is the
    gradient. A size 0 copies the operand's of that dimension, one -1 is worked out: so a recorded reshape holds for any
    number of samples. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/integer.h"
 
@@ -84,10 +85,68 @@ static int lower(pithp_lower *l, const pithp_site *s)
 
 static const pithp_integer integer = { .kind = PITHP_INT_SAME, .lower = lower };
 
+/* ---- Channels ----
+   Dimensions of x and y fall into stretches with the same number of elements. Where one dimension stays one, its slices stay
+   what they are. Where several become one (flatten) the last of them, whose slice c is every so many-th element of the one,
+   may lose slices; likewise backwards. Sizes of 1 say nothing. */
+typedef struct {
+    int last, n; /* last dimension of more than one element, and how many there are */
+} stretch;
+
+static stretch stretch_of(pith_shape s, int from, int to)
+{
+    stretch r = { -1, 0 };
+    for (int i = from; i < to; i++)
+        if (s.d[i] > 1) {
+            r.last = i;
+            r.n++;
+        }
+    return r;
+}
+
+static void tie_stretch(pithp_ties *k, stretch x, stretch y)
+{
+    if (x.n == 0 || y.n == 0 || (x.n > 1 && y.n > 1))
+        return;
+    int64_t dx = k->t->in[0]->shape.d[x.last], dy = k->t->shape.d[y.last];
+    for (int64_t at = 0; at < dx; at += dy)
+        for (int64_t to = 0; to < dy; to += dx)
+            k->tie(k, (pithp_slices){ 0, x.last, at }, (pithp_slices){ PITHP_OUT, y.last, to },
+                   PITHP_MIN(dx, dy));
+}
+
+static void ties(pithp_ties *k)
+{
+    pith_shape x = k->t->in[0]->shape, y = k->t->shape;
+    for (int i = 0, j = 0; i < x.ndim && j < y.ndim;) {
+        int from_i = i, from_j = j;
+        int64_t nx = x.d[i++], ny = y.d[j++];
+        while (nx != ny && (nx < ny ? i < x.ndim : j < y.ndim)) {
+            if (nx < ny)
+                nx *= x.d[i++];
+            else
+                ny *= y.d[j++];
+        }
+        if (nx == ny)
+            tie_stretch(k, stretch_of(x, from_i, i), stretch_of(y, from_j, j));
+    }
+}
+
+static void shrink(const pithp_kept *k, void *attr)
+{
+    pith_shape *s = &((reshape_attr *)attr)->shape;
+    for (int i = 0; i < s->ndim; i++)
+        if (s->d[i] > 0)
+            s->d[i] = k->count(k, PITHP_OUT, i, 0, k->t->shape.d[i]);
+}
+
+static const pithp_channels channels = { .ties = ties, .shrink = shrink };
+
 const pith_op pithp_op_reshape = {
     .name = "reshape",
     .min_in = 1,
     .max_in = 1,
+    .channels = &channels,
     .attr_size = sizeof(reshape_attr),
     .fields = fields,
     .shape = shape,

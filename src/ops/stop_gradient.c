@@ -1,4 +1,5 @@
 /* ops/stop_gradient.c: y = x; no gradient passes. The result is the operand's memory. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/integer.h"
 
@@ -17,6 +18,7 @@ const pith_op pithp_op_stop_gradient = {
     .name = "stop_gradient",
     .min_in = 1,
     .max_in = 1,
+    .channels = &pithp_channels_same,
     .shape = shape,
     .forward = forward,
     .alias = 1,

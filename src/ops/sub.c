@@ -9,4 +9,4 @@ static int lower(pithp_lower *l, const pithp_site *s)
 
 static const pithp_integer integer = { .kind = PITHP_INT_OWN, .clamps = true, .lower = lower };
 
-PITHP_BINARY_OP(sub, PITHP_B_SUB, 0, &integer)
+PITHP_BINARY_OP(sub, PITHP_B_SUB, 0, &integer, &pithp_channels_same)

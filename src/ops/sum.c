@@ -1,4 +1,5 @@
 /* ops/sum.c: y[o] = sum of x over the dimensions in `axes`; dx = dy, stretched. Terms are added in double. */
+#include "ops/channels.h"
 #include "ops/axes.h"
 
 static void forward(const pith_call *k) { pithp_axes_forward(k, false); }
@@ -8,6 +9,7 @@ const pith_op pithp_op_sum = {
     .name = "sum",
     .min_in = 1,
     .max_in = 1,
+    .channels = &pithp_axes_channels,
     .attr_size = sizeof(pithp_axes_attr),
     .fields = pithp_axes_fields,
     .shape = pithp_axes_shape,

@@ -1,5 +1,6 @@
 /* ops/transpose.c: y[i_perm(0), i_perm(1), ...] = x[i_0, i_1, ...]: dimension j of y is dimension perm[j] of x.
    dx is dy carried back. */
+#include "ops/channels.h"
 #include "ops/common.h"
 #include "ops/nest.h"
 #include "ops/integer.h"
@@ -68,10 +69,20 @@ static const pith_attr_field fields[] = {
 
 static const pithp_integer integer = { .instead = "reshape, where the order of the elements may stay" };
 
+static void ties(pithp_ties *k)
+{
+    const pith_shape *perm = &((const transpose_attr *)k->t->attr)->perm;
+    for (int j = 0; j < perm->ndim; j++)
+        pithp_tie(k, 0, (int)perm->d[j], PITHP_OUT, j);
+}
+
+static const pithp_channels channels = { .ties = ties };
+
 const pith_op pithp_op_transpose = {
     .name = "transpose",
     .min_in = 1,
     .max_in = 1,
+    .channels = &channels,
     .attr_size = sizeof(transpose_attr),
     .fields = fields,
     .shape = shape,

@@ -61,26 +61,31 @@ static bool matches_some(const pith_model *m, const char *pattern)
     return false;
 }
 
-static pith_status patterns_check(const pith_model *m, const char *list, const char *what, bool bits)
+static pith_status patterns_check(const pith_model *m, const char *list, const char *verb, const char *what,
+                                  bool bits)
 {
     char part[NAME_ROOM], whole[NAME_ROOM];
     for (const char *at = list; at != NULL && *at != 0;) {
         size_t n = strcspn(at, ",");
         if (n >= NAME_ROOM)
-            return pithp_error(m->ctx, PITH_EINVAL, "quantization: %s: a pattern of %zu bytes; at most %d",
-                               what, n, NAME_ROOM - 1);
+            return pithp_error(m->ctx, PITH_EINVAL, "%s: %s: a pattern of %zu bytes; at most %d", verb, what,
+                               n, NAME_ROOM - 1);
         at = next_part(at, part);
         snprintf(whole, sizeof whole, "%s", part);
         if (bits && part_bits(part) == 0)
-            return pithp_error(m->ctx, PITH_EINVAL,
-                               "quantization: %s: '%s'; PATTERN=BITS with 2 to 8 bits is expected", what,
-                               whole);
+            return pithp_error(m->ctx, PITH_EINVAL, "%s: %s: '%s'; PATTERN=BITS with 2 to 8 bits is expected",
+                               verb, what, whole);
         if (!matches_some(m, part))
             return pithp_error(m->ctx, PITH_EINVAL,
-                               "quantization: %s: '%s' matches no layer of model '%s' (pith info lists them)",
+                               "%s: %s: '%s' matches no layer of model '%s' (pith info lists them)", verb,
                                what, part, m->name);
     }
     return PITH_OK;
+}
+
+pith_status pithp_skip_check(const pith_model *m, const char *skip, const char *verb)
+{
+    return patterns_check(m, skip, verb, "skip", false);
 }
 
 pith_status pithp_quant_cfg_check(const pith_model *m, pith_quant_cfg *f)
@@ -124,6 +129,6 @@ pith_status pithp_quant_cfg_check(const pith_model *m, pith_quant_cfg *f)
                            "quantization: ranges freeze at step %lld, before they have been observed "
                            "for %lld steps",
                            (long long)f->freeze_ranges, (long long)f->observe_steps);
-    pith_status s = patterns_check(m, f->layers, "layers", true);
-    return s ? s : patterns_check(m, f->skip, "skip", false);
+    pith_status s = patterns_check(m, f->layers, "quantization", "layers", true);
+    return s ? s : pithp_skip_check(m, f->skip, "quantization");
 }

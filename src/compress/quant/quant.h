@@ -27,6 +27,8 @@ pith_status pithp_quant_cfg_check(const pith_model *m, pith_quant_cfg *cfg);
 int pithp_quant_layer_bits(const pith_quant_cfg *cfg, const char *name, int otherwise);
 /* Whether the name matches one of the shell patterns, which commas part. */
 bool pithp_quant_matches(const char *patterns, const char *name);
+/* Whether each pattern of the list (NULL: none) matches some layer; else PITH_EINVAL. verb: whose option it is, for the message. */
+pith_status pithp_skip_check(const pith_model *m, const char *skip, const char *verb);
 
 /* Ranges of the activations from images, then scales of the weights; weights become S*q. */
 pith_status pithp_quant_calibrate(pith_model *m, pith_data *d, const pith_quant_cfg *cfg);
