@@ -84,7 +84,7 @@ pith_status pithp_cut_cost(const pithp_cut *cut, int64_t n, int64_t *cost)
 
 pith_status pithp_cut_search(const pithp_cut *cut, int64_t most, int64_t *n, int64_t *reached)
 {
-    int64_t low = 0, high = cut->n, cost; /* low of them are not enough, high are */
+    int64_t low = 0, high = cut->n, cost = 0; /* low of them are not enough, high are */
     pith_status s = pithp_cut_cost(cut, high, &cost);
     *reached = cost;
     if (s == PITH_OK && cost > most)
