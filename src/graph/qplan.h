@@ -36,4 +36,11 @@ size_t pithp_qplan_arena(const pithp_qplan *p);        /* bytes of one sample's 
 size_t pithp_qplan_bytes(const pithp_qplan *p);        /* all memory of the plan */
 const char *pithp_qplan_kernels(const pithp_qplan *p); /* "reference", "avx512vnni", ... */
 
+/* Where everything lies in an arena of one sample: the planner's answer, for this runtime and for exported code. Sizes are
+   rounded up to `align` after adding `slack`; a result takes over an operand's memory where its op allows. scratch[i]: bytes
+   that op i wants for itself while it runs; NULL: none. Constants get no place. */
+pith_status pithp_qlayout(const pithp_qgraph *g, size_t align, size_t slack, const size_t *scratch,
+                          size_t *offset /* [tensors] */, size_t *scratch_at /* [nodes]; may be NULL */,
+                          size_t *total);
+
 #endif

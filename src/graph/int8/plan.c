@@ -1,6 +1,5 @@
 /* graph/int8/plan.c: an integer graph laid out in memory, and run. */
 #include "graph/qplan.h"
-#include "graph/graph.h"
 #include <string.h>
 
 enum { ALIGN = 64, MOST_BATCH = 1 << 20, PARTS = 4 };
@@ -12,7 +11,6 @@ struct pithp_qplan {
     pithp_qplan_cfg cfg;
     int threads;
     const pithp_ikern *kern;
-    int *root;      /* [tensors] tensor whose memory it shares: itself, or the operand it replaces in place */
     size_t *offset; /* [tensors] in a thread's arena */
     void **pack;    /* [nodes] */
     uint8_t *packed; /* all packs */
@@ -30,70 +28,11 @@ static size_t tensor_bytes(const pithp_qtensor *t)
 static void destroy(pith_ctx *c, pithp_obj *o)
 {
     pithp_qplan *p = (pithp_qplan *)o;
-    pithp_free(c, p->root);
     pithp_free(c, p->offset);
     pithp_free(c, p->pack);
     pithp_free(c, p->packed);
     pithp_free(c, p->arena);
     pithp_free(c, p);
-}
-
-/* ---- Layout -------------------------------------------------------------------------------------------------------*/
-
-/* The operand whose memory node i's result may take over: dead afterwards, of the same size, alone in its memory. */
-static int take_over(const pithp_qplan *p, const pithp_block *b, int i)
-{
-    const pithp_qgraph *g = p->g;
-    const pithp_qnode *n = g->nodes[i];
-    for (int k = 0; k < n->n_in; k++) {
-        const pithp_qtensor *x = g->tensors[n->in[k]];
-        bool twice = false;
-        for (int j = 0; j < n->n_in; j++)
-            twice |= j != k && !g->tensors[n->in[j]]->data && p->root[n->in[j]] == p->root[x->id];
-        if ((n->op->inplace >> k & 1) && !x->data && !twice && b[p->root[x->id]].to == i &&
-            tensor_bytes(x) == tensor_bytes(pithp_q_out(g, n)))
-            return p->root[x->id];
-    }
-    return n->out;
-}
-
-/* Lifetimes: from the op that writes a tensor to the last one that reads it; outputs to the end. */
-static pith_status layout(pithp_qplan *p)
-{
-    const pithp_qgraph *g = p->g;
-    pith_ctx *c = p->ctx;
-    int n = g->n_tensors, live = 0;
-    pithp_block *last = PITHP_NEW_N(c, pithp_block, n), *b = PITHP_NEW_N(c, pithp_block, n);
-    int *of = PITHP_NEW_N(c, int, n);
-    if (last && b && of) {
-        for (int t = 0; t < n; t++)
-            p->root[t] = t, last[t].to = g->tensors[t]->node;
-        for (int i = 0; i < g->n_nodes; i++)
-            for (int k = 0; k < g->nodes[i]->n_in; k++)
-                last[g->nodes[i]->in[k]].to = i;
-        for (int i = 0; i < g->n_outputs; i++)
-            last[g->outputs[i]].to = g->n_nodes;
-        for (int i = 0; i < g->n_nodes; i++) {
-            int out = g->nodes[i]->out, root = take_over(p, last, i);
-            p->root[out] = root;
-            if (root != out)
-                last[root].to = PITHP_MAX(last[root].to, last[out].to);
-        }
-        for (int t = 0; t < n; t++)
-            if (!g->tensors[t]->data && p->root[t] == t) {
-                b[live] = (pithp_block){ .bytes = up(tensor_bytes(g->tensors[t]) + ALIGN),
-                                         .from = g->tensors[t]->node,
-                                         .to = last[t].to };
-                of[live++] = t;
-            }
-        pithp_blocks_place(c, b, live, &p->arena_bytes);
-        for (int i = 0; i < live; i++)
-            p->offset[of[i]] = b[i].offset;
-        for (int t = 0; t < n; t++)
-            p->offset[t] = p->offset[p->root[t]];
-    }
-    pithp_free(c, last), pithp_free(c, b), pithp_free(c, of);
-    return c->status;
 }
 
 /* Weights in the kernels' order: sizes first, then one block. */
@@ -152,14 +91,13 @@ pithp_qplan *pithp_qplan_new(const pithp_qgraph *g, pithp_qplan_cfg cfg)
     pithp_own(c, &p->obj, destroy);
     if (cfg.watch)
         p->threads = 1;
-    p->root = PITHP_NEW_N(c, int, g->n_tensors);
     p->offset = PITHP_NEW_N(c, size_t, g->n_tensors);
     p->pack = PITHP_NEW_N(c, void *, g->n_nodes);
     pith_status st = c->status;
     if (!st && !cfg.reference && !cfg.single)
         st = pithp_ikern_choose(c, cfg.kernels, &p->kern);
     if (!st)
-        st = layout(p);
+        st = pithp_qlayout(g, ALIGN, ALIGN, NULL, p->offset, NULL, &p->arena_bytes);
     if (!st)
         st = pack(p);
     if (!st)
