@@ -17,10 +17,12 @@ typedef enum { PITH_EXPORT_AUTO = 0, PITH_EXPORT_F32, PITH_EXPORT_F16, PITH_EXPO
 
 /* numbers   as above
    int8_io   of an int8 ONNX file: input and output are the integers themselves; otherwise floats, and the file begins and
-             ends with their conversion. An int8 .tflite always has int8 input and output. */
+             ends with their conversion. An int8 .tflite always has int8 input and output.
+   mlperf    of C source: also the harness of MLPerf Tiny */
 typedef struct {
     pith_export_numbers numbers;
     bool int8_io;
+    bool mlperf;
 } pith_export_cfg;
 
 /* Writes a model as .tflite (TensorFlow Lite, LiteRT, TensorFlow Lite Micro). Batch norms are folded into the layers before
@@ -46,6 +48,25 @@ PITH_API pith_status pith_export_tflite(pith_model *m, const char *path, pith_ex
    errors     as pith_export_tflite. Nothing is written then.
    source     onnx/onnx.proto, onnx/docs/Operators.md. Since 0.1. */
 PITH_API pith_status pith_export_onnx(pith_model *m, const char *path, pith_export_cfg cfg);
+
+/* Writes a quantized model as C: PATH, which ends in .c, and its header, PATH with .h. With PATH's name NAME:
+       int NAME_run(const int8_t *in, int8_t *out);
+   C99 that needs <stdint.h> and nothing else: no floating point, no allocation; constants const, one static arena. Its
+   bytes are those that pith_evaluate runs. NAME_FLASH_BYTES (constants; the kernels' code comes on top), NAME_RAM_BYTES,
+   NAME_MACS and the scales of input and output stand in the header. -DNAME_SELFTEST adds a main() that runs a known input
+   and ends with 0 if the output is the known one. On Arm processors with the DSP extension faster kernels are compiled,
+   by gcc and clang, with the same bytes (-DPITH_NO_DSP: without).
+   cfg        numbers must be PITH_EXPORT_AUTO or PITH_EXPORT_INT8. mlperf: also NAME_th.cpp, MLPerf Tiny's th_* functions
+              around NAME_run
+   errors     PITH_EINVAL: a model that is not quantized, an op (named, with its layer) that works on floats or sums more than
+              32 bits hold, a path that does not end in .c; PITH_EIO, PITH_ENOTFOUND: the path. Nothing is written then.
+   source     the arithmetic is that of TensorFlow Lite Micro's reference kernels. Since 0.1. */
+PITH_API pith_status pith_export_c(pith_model *m, const char *path, pith_export_cfg cfg);
+
+/* Writes what pith_export_tflite writes as an array of C or C++, for TensorFlow Lite Micro: NAME_tflite[], aligned to 16
+   bytes, and NAME_tflite_len, NAME being the path's without its ending.
+   errors     as pith_export_tflite. Nothing is written then. Since 0.1. */
+PITH_API pith_status pith_export_tflm(pith_model *m, const char *path, pith_export_cfg cfg);
 
 #ifdef __cplusplus
 }

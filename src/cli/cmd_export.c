@@ -14,7 +14,9 @@ static const struct {
     const char *name;
     pith_status (*write)(pith_model *m, const char *path, pith_export_cfg cfg);
     bool numbers; /* takes --numbers and --int8-io */
-} formats[] = { { "tflite", pith_export_tflite, true },
+} formats[] = { { "c", pith_export_c, false },
+                { "tflite", pith_export_tflite, true },
+                { "tflm", pith_export_tflm, true },
                 { "onnx", pith_export_onnx, true },
                 { "safetensors", as_safetensors, false } };
 
@@ -33,7 +35,8 @@ static int find_format(const char *name, const char *out)
     for (int i = 0; i < COUNT(formats); i++)
         if (!strcmp(formats[i].name, name))
             return i;
-    say("export: '%s' is no format; expected --format tflite, onnx or safetensors (or OUT ending in it)",
+    say("export: '%s' is no format; expected --format c, tflite, tflm, onnx or safetensors (or OUT ending in "
+        "it)",
         name);
     return -1;
 }
@@ -52,14 +55,16 @@ static int run(int argc, char **argv)
     common k = { 0 };
     model_opts o = { 0 };
     const char *format = NULL, *out = NULL, *number = NULL, *name;
-    bool int8_io = false;
-    opt table[] = { TEXT("format", 'f', format, "tflite|onnx|safetensors",
-                         "file format (default: OUT's ending); safetensors has timm's names"),
+    bool int8_io = false, mlperf = false;
+    opt table[] = { TEXT("format", 'f', format, "c|tflite|tflm|onnx|safetensors",
+                         "file format (default: OUT's ending); c: source, tflm: a .tflite as an array of C; "
+                         "safetensors has timm's names"),
                     TEXT("out", 'o', out, "OUT", "file to write"),
                     TEXT("numbers", 0, number, "float32|float16|int8",
                          "of a .tflite or .onnx (default: the model's own)"),
                     FLAG("int8-io", 0, int8_io,
                          "int8 input and output of an int8 .onnx (else floats; a .tflite's are int8 always)"),
+                    FLAG("mlperf", 0, mlperf, "with --format c: also MLPerf Tiny's harness, OUT_th.cpp"),
                     INT("image-size", 0, o.image_size, "P", 4, 4096, "of a network by name"),
                     INT("classes", 0, o.classes, "K", 2, 100000, "of a network by name (default 2)"),
                     INT("channels", 0, o.channels, "C", 1, 64, "of a network by name"),
@@ -83,9 +88,10 @@ static int run(int argc, char **argv)
     if (c == NULL)
         return EXIT_FAILED;
     pith_model *m = open_model(c, name, o);
-    if (m == NULL ||
-        formats[f].write(
-            m, out, (pith_export_cfg){ .numbers = (pith_export_numbers)as, .int8_io = int8_io }) != PITH_OK)
+    if (m == NULL || formats[f].write(m, out,
+                                      (pith_export_cfg){ .numbers = (pith_export_numbers)as,
+                                                         .int8_io = int8_io,
+                                                         .mlperf = mlperf }) != PITH_OK)
         return failed(c);
     struct stat st;
     long long bytes = stat(out, &st) == 0 ? (long long)st.st_size : 0;

@@ -5,7 +5,7 @@
 typedef struct {
     const pithp_qgraph *g;
     size_t align, slack;
-    int *root;         /* [tensors] tensor whose memory it shares: itself, or the operand it replaces in place */
+    int *root; /* [tensors] tensor whose memory it shares: itself, or the operand it replaces in place */
     pithp_block *last; /* [tensors] `to`: last op that reads it */
     pithp_block *b;    /* [tensors + nodes] what is placed */
     int *of;           /* [tensors + nodes] tensor, or tensors + node of a scratch block */

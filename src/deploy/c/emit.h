@@ -1,0 +1,88 @@
+/* deploy/c/emit.h: the integer graph as C source. Each op has a row; an op without one is refused by name. A row is asked
+   twice: `plan` says what the layer needs (constants, memory, kernels), and once the memory is laid out, `call` writes
+   the statements that run it. The kernels are the files of deploy/c/target, whole. */
+#ifndef PITHP_C_EMIT_H
+#define PITHP_C_EMIT_H
+
+#include "deploy/c/text.h"
+#include "graph/qplan.h"
+
+/* Kernel texts, in the order they stand in a source; bit i of a row's `uses`. */
+enum {
+    PITHP_C_COMMON,
+    PITHP_C_COPY,
+    PITHP_C_SIMD,
+    PITHP_C_MATMUL,
+    PITHP_C_POSITIONS,
+    PITHP_C_POINTWISE,
+    PITHP_C_CONV,
+    PITHP_C_DEPTHWISE,
+    PITHP_C_DEPTHWISE_SAME,
+    PITHP_C_DEPTHWISE_MANY,
+    PITHP_C_DEPTHWISE_RUN,
+    PITHP_C_POOL,
+    PITHP_C_AVGPOOL,
+    PITHP_C_MAXPOOL,
+    PITHP_C_MEAN,
+    PITHP_C_ARITH,
+    PITHP_C_ADD,
+    PITHP_C_MUL,
+    PITHP_C_TABLE,
+    PITHP_C_PAD,
+    PITHP_C_CONCAT,
+    PITHP_C_SOFTMAX,
+    PITHP_C_KERNELS
+};
+#define PITHP_C_BIT(k) (UINT32_C(1) << PITHP_C_##k)
+
+/* An array of the model's constants: int32 or int8, written as WEIGHTS.KIND_NODE. */
+typedef struct {
+    char kind;
+    int node;
+    size_t count, size;
+    void *data;
+} pithp_c_const;
+
+typedef struct {
+    const pithp_qgraph *g;
+    pith_ctx *c;
+    pith_status status;
+    uint32_t uses;
+    pithp_c_const *consts;
+    size_t n_consts, cap_consts;
+    size_t *scratch, *scratch_at; /* [nodes] */
+    size_t *offset;               /* [tensors] */
+    size_t ram, flash;
+    pithp_text body;
+} pithp_c_emit;
+
+typedef struct {
+    const pithp_qop *op;
+    void (*plan)(pithp_c_emit *e, int node);
+    void (*call)(pithp_c_emit *e, int node);
+} pithp_c_row;
+
+extern const pithp_c_row pithp_c_rows[];
+extern const size_t pithp_c_rows_n;
+
+/* Constants, kernels and memory of the whole graph: fills flash and ram. Freed by pithp_c_end, also after a failure. */
+pith_status pithp_c_begin(const pithp_qgraph *g, pithp_c_emit *e);
+void pithp_c_end(pithp_c_emit *e);
+
+/* ---- For rows ---- */
+void pithp_c_refuse(pithp_c_emit *e, int node, const char *why);
+/* A constant of `count` numbers; its memory, zeroed, to be filled, or NULL. */
+void *pithp_c_add(pithp_c_emit *e, char kind, int node, size_t count, size_t size);
+/* How the statements name node's operand i or result: "A+128", or a constant. */
+const char *pithp_c_operand(const pithp_c_emit *e, int node, int i, char text[48]);
+const char *pithp_c_result(const pithp_c_emit *e, int node, char text[48]);
+/* A factor's shift as the kernels have it. */
+int pithp_c_shift(pithp_fixed f);
+
+/* Convolutions and dense layers (layers.c) */
+void pithp_c_plan_conv(pithp_c_emit *e, int node);
+void pithp_c_call_conv(pithp_c_emit *e, int node);
+void pithp_c_plan_depthwise(pithp_c_emit *e, int node);
+void pithp_c_call_depthwise(pithp_c_emit *e, int node);
+
+#endif

@@ -1,0 +1,148 @@
+/* deploy/c/layers.c: convolutions and dense layers as C source: weights in the kernels' order, zero points in the biases. */
+#include "deploy/c/emit.h"
+#include "graph/int8/conv.h"
+#include <string.h>
+
+/* Products of bytes that surely fit 32 bits when summed: 2^31 / (128 * 128), and with the zero point taken out. */
+enum { MOST_PRODUCTS = 131071, MOST_TAPS = 65535 };
+
+static int64_t up4(int64_t n) { return (n + 3) / 4 * 4; }
+
+/* A matrix product over all positions, with nothing to gather. */
+static bool direct(const pithp_iconv *v)
+{
+    return v->r == 1 && v->s == 1 && v->groups == 1 && v->stride[0] == 1 && v->stride[1] == 1 &&
+           v->c % 4 == 0 && v->p == v->h && v->q == v->w && !v->pad[0] && !v->pad[1];
+}
+
+static void factors(pithp_c_emit *e, int node, const pithp_qconv *v)
+{
+    int32_t *mult = pithp_c_add(e, 'm', node, (size_t)v->g.k, 4);
+    int8_t *shift = pithp_c_add(e, 's', node, (size_t)v->g.k, 1);
+    for (int64_t k = 0; mult && shift && k < v->g.k; k++) {
+        mult[k] = v->scale[k].mult;
+        shift[k] = (int8_t)pithp_c_shift(v->scale[k]);
+    }
+}
+
+/* bias - zero * sum of the weights, modulo 2^32: the kernels' last addition wraps back. */
+static int32_t fold(const int8_t *w, int64_t n, int32_t zero, int32_t bias)
+{
+    uint32_t sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += (uint32_t)w[i];
+    return (int32_t)((uint32_t)bias - (uint32_t)zero * sum);
+}
+
+void pithp_c_plan_conv(pithp_c_emit *e, int node)
+{
+    const pithp_qnode *nd = e->g->nodes[node];
+    const pithp_qconv *prep = nd->prep;
+    const pithp_iconv *v = &prep->g;
+    const pithp_qtensor *b = pithp_q_in(e->g, nd, 2);
+    const int8_t *w = pithp_q_in(e->g, nd, 1)->data;
+    int64_t n = v->r * v->s * (v->c / v->groups), n4 = up4(n), kg = v->k / v->groups;
+    if (n4 > MOST_PRODUCTS)
+        pithp_c_refuse(e, node, "one result sums more than 131,071 products");
+    int32_t *bias = pithp_c_add(e, 'b', node, (size_t)v->k, 4);
+    factors(e, node, prep);
+    int8_t *to = pithp_c_add(e, 'w', node, (size_t)(v->k * n4), 1);
+    if (!to || !bias)
+        return;
+    for (int64_t k = 0; k < v->k; k++) {
+        const int8_t *from = w + k * n;
+        int64_t in_group = k % kg, pair = in_group & 1, alone = !pair && in_group + 1 == kg;
+        int8_t *at = to + (k - pair) * n4 + (alone ? 0 : 4 * pair);
+        for (int64_t i = 0; i < n; i++)
+            at[alone ? i : i / 4 * 8 + i % 4] = from[i];
+        bias[k] = fold(from, n, v->zero_in, b ? ((const int32_t *)b->data)[k] : 0);
+    }
+    e->uses |= PITHP_C_BIT(SIMD) | PITHP_C_BIT(MATMUL);
+    if (v->p * v->q > 1 || !direct(v))
+        e->uses |= PITHP_C_BIT(POSITIONS) | (direct(v) ? PITHP_C_BIT(POINTWISE) : PITHP_C_BIT(CONV));
+    if (!direct(v))
+        e->scratch[node] = 2 * (size_t)n4;
+}
+
+static void put_layer(pithp_c_emit *e, int node, const pithp_iconv *v, int64_t n, int64_t k)
+{
+    pithp_text_printf(&e->body,
+                      "        pith_layer l;\n"
+                      "        l.w = W.w_%d, l.bias = W.b_%d, l.mult = W.m_%d, l.shift = W.s_%d;\n"
+                      "        l.n = %lld, l.k = %lld, l.zero = %d, l.lo = %d, l.hi = %d;\n",
+                      node, node, node, node, (long long)n, (long long)k, v->zero_out, v->lo, v->hi);
+}
+
+static void put_window(pithp_text *t, const pithp_iconv *v)
+{
+    pithp_text_printf(
+        t,
+        "        v.p = %lld, v.q = %lld, v.r = %lld, v.s = %lld, v.stride_h = %lld, v.stride_w = %lld;\n"
+        "        v.dilation_h = %lld, v.dilation_w = %lld, v.pad_h = %lld, v.pad_w = %lld;\n",
+        (long long)v->p, (long long)v->q, (long long)v->r, (long long)v->s, (long long)v->stride[0],
+        (long long)v->stride[1], (long long)v->dilation[0], (long long)v->dilation[1], (long long)v->pad[0],
+        (long long)v->pad[1]);
+}
+
+void pithp_c_call_conv(pithp_c_emit *e, int node)
+{
+    const pithp_qnode *nd = e->g->nodes[node];
+    const pithp_iconv *v = &((const pithp_qconv *)nd->prep)->g;
+    char x[48], y[48];
+    int64_t n4 = up4(v->r * v->s * (v->c / v->groups)), kg = v->k / v->groups, count = v->p * v->q;
+    pithp_c_operand(e, node, 0, x), pithp_c_result(e, node, y);
+    put_layer(e, node, v, n4, kg);
+    if (direct(v) && count == 1) {
+        pithp_text_printf(&e->body, "        one_position(&l, %s, %s);\n", x, y);
+    } else if (direct(v)) {
+        pithp_text_printf(&e->body, "        pointwise(&l, %lld, %s, %s);\n", (long long)count, x, y);
+    } else {
+        pithp_text_printf(&e->body, "        pith_window v;\n        v.h = %lld, v.w = %lld, v.c = %lld;\n",
+                          (long long)v->h, (long long)v->w, (long long)v->c);
+        put_window(&e->body, v);
+        pithp_text_printf(
+            &e->body,
+            "        v.groups = %lld, v.zero_in = %d;\n        conv(l, &v, %lld, %s, %s, A + %zu);\n",
+            (long long)v->groups, v->zero_in, (long long)(kg * n4), x, y, e->scratch_at[node]);
+    }
+}
+
+void pithp_c_plan_depthwise(pithp_c_emit *e, int node)
+{
+    const pithp_qnode *nd = e->g->nodes[node];
+    const pithp_qconv *prep = nd->prep;
+    const pithp_iconv *v = &prep->g;
+    const pithp_qtensor *b = pithp_q_in(e->g, nd, 2);
+    if (v->r * v->s > MOST_TAPS)
+        pithp_c_refuse(e, node, "its window has more than 65,535 positions");
+    int32_t *bias = pithp_c_add(e, 'b', node, (size_t)v->k, 4);
+    factors(e, node, prep);
+    size_t count = (size_t)(v->r * v->s * v->k);
+    int8_t *w = pithp_c_add(e, 'w', node, count, 1);
+    if (bias && b)
+        memcpy(bias, b->data, (size_t)v->k * sizeof *bias);
+    if (w)
+        memcpy(w, pithp_q_in(e->g, nd, 1)->data, count);
+    e->uses |= PITHP_C_BIT(SIMD) | PITHP_C_BIT(DEPTHWISE) | PITHP_C_BIT(DEPTHWISE_RUN) |
+               (v->k == v->c ? PITHP_C_BIT(DEPTHWISE_SAME) : PITHP_C_BIT(DEPTHWISE_MANY));
+}
+
+void pithp_c_call_depthwise(pithp_c_emit *e, int node)
+{
+    const pithp_qnode *nd = e->g->nodes[node];
+    const pithp_iconv *v = &((const pithp_qconv *)nd->prep)->g;
+    char x[48], y[48];
+    pithp_text_printf(&e->body,
+                      "        pith_depthwise v;\n"
+                      "        v.w = W.w_%d, v.bias = W.b_%d, v.mult = W.m_%d, v.shift = W.s_%d;\n"
+                      "        v.h = %lld, v.width = %lld, v.c = %lld, v.k = %lld;\n",
+                      node, node, node, node, (long long)v->h, (long long)v->w, (long long)v->c,
+                      (long long)v->k);
+    put_window(&e->body, v);
+    pithp_text_printf(&e->body,
+                      "        v.zero_in = %d, v.zero = %d, v.lo = %d, v.hi = %d;\n"
+                      "        depthwise(&v, %s, %s, %s);\n",
+                      v->zero_in, v->zero_out, v->lo, v->hi,
+                      v->k == v->c ? "depthwise_same" : "depthwise_many", pithp_c_operand(e, node, 0, x),
+                      pithp_c_result(e, node, y));
+}
