@@ -154,6 +154,7 @@ START_TEST(taylor_is_the_loss)
     pithp_taylor *t = pithp_taylor_new(m, d, &cfg);
     ck_assert_msg(t != NULL, "%s", pith_error_text(c));
     double sum[UNITS] = { 0 }, again[UNITS] = { 0 };
+    ck_assert_int_eq(pithp_taylor_room(t, l, n), PITH_OK);
     ck_assert_int_eq(pithp_taylor_sum(t, l, n, sum), PITH_OK);
     ck_assert_int_eq(pithp_taylor_sum(t, l, n, again), PITH_OK);
     ck_assert_mem_eq(sum, again, sizeof sum); /* a function of the weights alone */

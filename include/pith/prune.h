@@ -74,6 +74,45 @@ typedef struct {
             (prune first); PITH_ENAN: weights that are not finite. All name the layer. Since 0.1. */
 PITH_API pith_status pith_prune(pith_model *m, pith_data *d, pith_prune_cfg cfg);
 
+/* When masks grow while a model trains.
+   ONESHOT     all at once, before the first step
+   CONSTANT    all at once, at `begin`
+   POLYNOMIAL  target + (from - target) (1 - (t - begin)/(end - begin))^power, looked at every `frequency` steps (Zhu and Gupta,
+               arXiv:1710.01878)
+   ITERATIVE   rounds of pruning and training; each takes the same share of the weights that are left, so that the last reaches
+               the target; the optimiser and the learning rate's schedule begin anew with each (Han et al., NIPS 2015)
+   REWIND      the same, but after each pruning the weights go back to those of `rewind`: the network as it was initialised, or
+               after its first epochs (Frankle and Carbin, ICLR 2019; Frankle et al., ICML 2020) */
+typedef enum {
+    PITH_PRUNE_ONESHOT = 0,
+    PITH_PRUNE_CONSTANT,
+    PITH_PRUNE_POLYNOMIAL,
+    PITH_PRUNE_ITERATIVE,
+    PITH_PRUNE_REWIND
+} pith_prune_kind;
+
+/* begin, end  in epochs; 0: 0 and half of the run; frequency: steps; 0: 50; power: 0: 3
+   rounds      of ITERATIVE and REWIND; 0: 3. The training's epochs are those of all rounds together, and a multiple of them
+   from        sparsity that it begins at: what is held already, where a pruned model is pruned further
+   rewind      the caller's; only its weights and running statistics count, by name */
+typedef struct {
+    pith_prune_kind kind;
+    double begin, end, power, from;
+    int frequency, rounds;
+    pith_model *rewind;
+} pith_prune_schedule;
+
+/* The sparsity that a schedule asks for at a step: a formula, without a model. Since 0.1. */
+PITH_API double pith_prune_sparsity(pith_prune_schedule s, double target, int64_t step,
+                                    int64_t steps_per_epoch, int epochs);
+
+/* Prunes and trains. cfg.target is what it ends with; layers with targets of their own keep step with it. A run that was
+   stopped or killed goes on bit for bit (fit.resume): the checkpoint holds the masks, and all else follows from the step.
+   errors   those of pith_prune, before anything is written: m is then as it was; a layer that would be emptied later, because
+            weights have moved, keeps its best unit. Those of pith_fit. PITH_EINVAL: a schedule that cannot be. Since 0.1. */
+PITH_API pith_status pith_prune_fit(pith_model *m, pith_data *d, pith_prune_cfg cfg, pith_prune_schedule when,
+                                    pith_fit_cfg fit);
+
 /* Forgets the masks; weights stay as they are, and may move again. Since 0.1. */
 PITH_API void pith_prune_clear(pith_model *m);
 

@@ -80,11 +80,13 @@ typedef enum {
    PITH_ONECYCLE     no warm-up of the others' kind: a cosine from lr/25 up to lr over warmup_epochs (0: three tenths of the
                      run), a cosine from there down to final_lr (0: lr/250000); in pith_fit momentum (or beta1) goes
                      the other way, down to min_momentum (0: 0.1 less) and back. PyTorch's OneCycleLR with its defaults
+   cycles            so many times over: the schedule of an n-th of the epochs, n times; 0: 1
    source            Loshchilov and Hutter, "SGDR", 2017; Tan and Le 2019; Smith and Topin, "Super-convergence", 2018 */
 typedef struct {
     pith_schedule_kind kind;
     double warmup_epochs;
     double final_lr, gamma, step_epochs, min_momentum;
+    int cycles;
 } pith_schedule_cfg;
 PITH_API double pith_schedule_lr(pith_schedule_cfg cfg, double lr, int64_t step, int64_t steps_per_epoch,
                                  int epochs);
@@ -109,6 +111,20 @@ typedef struct {
     int from_epoch, size;
 } pith_size_step;
 
+/* What happens between steps, as pruning does it.
+   begin  before the first step of a sitting, when a resumed run stands where it was: the place to check and to allocate. An
+          error ends pith_fit before anything is written
+   step   before each step, counted over the whole run: what it does must follow from the step and the weights, so that a
+          resumed run does the same. note: a sentence for the log, "" at first. Must not allocate
+   key    stands in the run's arguments: a run with another does not resume */
+enum { PITH_NOTE = 160 };
+typedef struct {
+    pith_status (*begin)(void *user, pith_trainer *t, int64_t steps_per_epoch, int epochs);
+    pith_status (*step)(void *user, pith_trainer *t, int64_t step, char note[PITH_NOTE]);
+    const char *key;
+    void *user;
+} pith_step_hook;
+
 /* pith_fit's settings; all zero is the recipe that reaches the README's numbers.
    epochs 0: 40; batch 0: 64; smoothing 0: 0.1; SGD with opt.lr 0: 0.1 x batch x accumulate / 64, opt.weight_decay 0:
    1e-4, opt.momentum 0: 0.9 with Nesterov; opt.ema_decay 0: 0.999.
@@ -121,6 +137,8 @@ typedef struct {
             their running statistics; a pattern after '!' frees what it matches again ("*", "!classifier.*"). The model's
             own flags come back afterwards
    freeze_epochs  after so many epochs all of it trains; 0: never
+   keep_after  after so many epochs the weights are kept as out/early.pith, for pruning that rewinds to them; 0: never
+   hook     NULL: none
    stop     polled between steps: when *stop is not 0 the state is saved and PITH_ESTOPPED returned
    progress called from the calling thread */
 typedef struct {
@@ -142,6 +160,8 @@ typedef struct {
     int n_sizes;
     const char *const *freeze;
     int n_freeze, freeze_epochs;
+    int keep_after;
+    const pith_step_hook *hook;
 } pith_fit_cfg;
 
 /* Trains m on d. The model ends with the moving average of its weights where one was kept (the default), else with the last

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static pith_status block(pith_model *m)
+pith_status pithp_model_mask_room(pith_model *m)
 {
     if (m->masks == NULL)
         m->masks = PITHP_NEW_N(m->ctx, uint8_t, m->n_params + 1);
@@ -24,7 +24,7 @@ pith_status pithp_model_mask_param(pith_model *m, pith_tensor *t, const uint8_t 
     if (t->kind != PITHP_NODE_PARAM || t->g != m->g || t->value == NULL)
         return pithp_error(m->ctx, PITH_EINVAL, "mask: '%s' is no parameter of model '%s'", pith_name(t),
                            m->name);
-    pith_status s = block(m);
+    pith_status s = pithp_model_mask_room(m);
     if (s != PITH_OK)
         return s;
     const size_t n = (size_t)pithp_count(t->shape);

@@ -41,6 +41,7 @@ void pithp_model_set_frozen(pith_model *m, const uint8_t *flags, size_t n);
    none. Copied, in place of an older mask, and applied to the values. Optimisers keep to masks in their pass, a pass over the
    graph keeps those of the leaves that it copies; files hold them. */
 pith_status pithp_model_mask_param(pith_model *m, pith_tensor *t, const uint8_t *keep);
+pith_status pithp_model_mask_room(pith_model *m);          /* so that later masks allocate nothing */
 void pithp_model_mask_clear(pith_model *m);                /* forgets all masks; values stay */
 void pithp_model_mask_apply(const pith_model *m);          /* after the values were written from outside */
 void pithp_mask_apply(const pith_tensor *t, pith_real *x); /* x [elements of t] */

@@ -20,7 +20,8 @@ static pith_status open_folder(pithp_fit *f)
         return s;
     f->last = pithp_sprintf(f->c, "%s/last.pith", out);
     f->best = pithp_sprintf(f->c, "%s/best.pith", out);
-    if (f->last == NULL || f->best == NULL)
+    f->early = pithp_sprintf(f->c, "%s/early.pith", out);
+    if (f->last == NULL || f->best == NULL || f->early == NULL)
         return PITH_ENOMEM;
     bool there = access(f->last, F_OK) == 0;
     if (!there && f->cfg.resume)
@@ -162,7 +163,13 @@ static pith_status begin(pithp_fit *f)
     f->started = f->epoch_started = f->saved = pithp_now();
     if (s != PITH_OK)
         return s;
-    return f->cfg.resume ? begin_resumed(f) : begin_new(f);
+    if (f->cfg.resume)
+        s = begin_resumed(f);
+    if (s == PITH_OK && f->cfg.hook != NULL)
+        s = f->cfg.hook->begin(f->cfg.hook->user, f->t, f->steps, f->cfg.epochs);
+    if (s == PITH_OK && !f->cfg.resume)
+        s = begin_new(f);
+    return s;
 }
 
 /* ---- End ----------------------------------------------------------------------------------------------- */
@@ -220,6 +227,7 @@ static void take_down(pithp_fit *f, bool use_average)
     json_decref(f->args);
     pithp_free(f->c, f->last);
     pithp_free(f->c, f->best);
+    pithp_free(f->c, f->early);
 }
 
 /* The plans are made: what the run will need at most is known before it starts. */

@@ -13,7 +13,7 @@ typedef struct {
     pithp_evaluator *e; /* NULL: no validation images */
     pith_loader *train, *val;
     json_t *args;
-    char *last, *best; /* paths; NULL: nothing is written */
+    char *last, *best, *early; /* paths; NULL: nothing is written */
     pithp_runlog log;
     pithp_fit_state st;
     int64_t steps; /* in an epoch */

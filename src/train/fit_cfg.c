@@ -74,7 +74,8 @@ pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *f, int data_size)
         int value, high;
     } range[] = { { "epochs", f->epochs, 1000000 },
                   { "batch", f->batch, 65536 },
-                  { "accumulate", f->accumulate, 65536 } };
+                  { "accumulate", f->accumulate, 65536 },
+                  { "cycles of the schedule", PITHP_MAX(f->schedule.cycles, 1), f->epochs } };
     for (size_t i = 0; i < PITHP_LEN(range); i++)
         if (range[i].value < 1 || range[i].value > range[i].high)
             return pithp_error(c, PITH_EINVAL, "training: %s is %d; 1 to %d is expected", range[i].name,
@@ -86,6 +87,15 @@ pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *f, int data_size)
     if (!(PITH_OR(f->save_every_minutes, 0) >= 0))
         return pithp_error(c, PITH_EINVAL, "training: save_every_minutes is %g; 0 or more is expected",
                            f->save_every_minutes);
+    if (f->schedule.cycles < 0 || (f->schedule.cycles > 1 && f->epochs % f->schedule.cycles != 0))
+        return pithp_error(
+            c, PITH_EINVAL,
+            "training: %d epochs do not divide into %d cycles of the schedule; choose a multiple", f->epochs,
+            f->schedule.cycles);
+    if (f->keep_after < 0 || f->keep_after > f->epochs || (f->keep_after > 0 && f->out == NULL))
+        return pithp_error(c, PITH_EINVAL,
+                           "training: keep_after is %d; 0 to %d epochs and a run folder are expected",
+                           f->keep_after, f->epochs);
     if (f->resume && f->out == NULL)
         return pithp_error(c, PITH_EINVAL,
                            "training: resume needs the run folder (out) that it shall go on from");
@@ -175,6 +185,8 @@ static void put_schedule(json_t *o, const pith_schedule_cfg *s)
     put_real(o, "step_epochs", s->step_epochs);
     if (s->min_momentum != 0)
         put_real(o, "min_momentum", s->min_momentum);
+    if (s->cycles > 1)
+        put_int(o, "cycles", s->cycles);
 }
 
 static void put_augment(json_t *o, const pith_augment_cfg *a)
@@ -241,6 +253,8 @@ json_t *pithp_fit_args(const pith_model *m, const pith_data *d, const pith_fit_c
     put_schedule(o, &f->schedule);
     put_augment(o, &f->augment);
     put_stages(o, f);
+    if (f->hook != NULL && f->hook->key != NULL)
+        json_object_set_new(o, "hook", json_string_nocheck(f->hook->key));
     return o;
 }
 

@@ -140,12 +140,13 @@ static pith_status forgive(pithp_fit *f, pith_status s)
     return PITH_OK;
 }
 
-static pith_status save_best(pithp_fit *f)
+/* The weights as they would be used, as a model. path NULL: nowhere. */
+static pith_status save_model(pithp_fit *f, const char *path)
 {
-    if (f->best == NULL)
+    if (path == NULL)
         return PITH_OK;
     pith_opt_swap_ema(f->t->opt);
-    pith_status s = pith_model_save(f->m, f->best, false);
+    pith_status s = pith_model_save(f->m, path, false);
     pith_opt_swap_ema(f->t->opt);
     return s;
 }
@@ -170,10 +171,24 @@ static double fit_momentum(const pithp_fit *f, int64_t step)
                                   step, f->steps, f->cfg.epochs);
 }
 
+static pith_status before_step(pithp_fit *f)
+{
+    char note[PITH_NOTE] = "";
+    if (f->cfg.hook == NULL)
+        return PITH_OK;
+    pith_status e = f->cfg.hook->step(f->cfg.hook->user, f->t, f->st.steps_done, note);
+    if (e == PITH_OK && note[0] != 0)
+        pithp_fit_note(f, note);
+    return e;
+}
+
 static pith_status one_step(pithp_fit *f)
 {
     pithp_fit_state *s = &f->st;
     double began = pithp_now();
+    pith_status e = before_step(f);
+    if (e != PITH_OK)
+        return e;
     for (int i = 0; i < f->cfg.accumulate; i++) {
         pith_batch b;
         if (!pith_loader_next(f->train, &b))
@@ -191,7 +206,7 @@ static pith_status one_step(pithp_fit *f)
     pith_opt_set_lr(f->t->opt, f->lr);
     if (f->cfg.schedule.kind == PITH_ONECYCLE)
         pith_opt_set_momentum(f->t->opt, fit_momentum(f, s->steps_done));
-    pith_status e = pithp_opt_step_scaled(f->t->opt, 1.0 / f->cfg.accumulate);
+    e = pithp_opt_step_scaled(f->t->opt, 1.0 / f->cfg.accumulate);
     if (e != PITH_OK)
         return e;
     s->step++;
@@ -267,7 +282,9 @@ static pith_status end_epoch(pithp_fit *f)
     tell(f, &p);
     pith_status e = weights_finite(f);
     if (e == PITH_OK && better)
-        e = forgive(f, save_best(f));
+        e = forgive(f, save_model(f, f->best));
+    if (e == PITH_OK && f->st.epoch == f->cfg.keep_after)
+        e = forgive(f, save_model(f, f->early));
     if (e == PITH_OK && f->st.epoch < f->cfg.epochs)
         e = forgive(f, pithp_fit_save(f));
     return e;

@@ -9,7 +9,7 @@ static double warmup_steps(pith_schedule_cfg cfg, double steps_per_epoch, int ep
     return PITHP_MIN(PITH_OR(cfg.warmup_epochs, dflt), epochs) * steps_per_epoch;
 }
 
-/* Loshchilov and Hutter, "SGDR", 2017, without restarts. */
+/* Loshchilov and Hutter, "SGDR", 2017; restarts are cycles. */
 static double cosine(double lr, double final, double done)
 {
     return final + 0.5 * (lr - final) * (1 + cos(M_PI * PITHP_MIN(done, 1.0)));
@@ -34,11 +34,21 @@ static double cycle(pith_schedule_cfg cfg, double step, double steps_per_epoch, 
     return down > 0 ? PITHP_MIN((step - PITHP_MAX(up, 0)) / down, 1.0) : 1;
 }
 
+/* The schedule of one cycle, and the step within it. */
+static void one_cycle(const pith_schedule_cfg *cfg, int64_t *step, int64_t steps_per_epoch, int *epochs)
+{
+    if (cfg->cycles <= 1 || *epochs < cfg->cycles)
+        return;
+    *epochs /= cfg->cycles;
+    *step = PITHP_MAX(*step, 0) % (PITHP_MAX(steps_per_epoch, 1) * *epochs);
+}
+
 double pith_schedule_momentum(pith_schedule_cfg cfg, double momentum, int64_t step, int64_t steps_per_epoch,
                               int epochs)
 {
     if (cfg.kind != PITH_ONECYCLE)
         return momentum;
+    one_cycle(&cfg, &step, steps_per_epoch, &epochs);
     double low = PITH_OR(cfg.min_momentum, PITHP_MAX(momentum - 0.1, 0));
     double at =
         cycle(cfg, (double)PITHP_MAX(step, 0), (double)PITHP_MAX(steps_per_epoch, 1), PITHP_MAX(epochs, 1));
@@ -47,6 +57,7 @@ double pith_schedule_momentum(pith_schedule_cfg cfg, double momentum, int64_t st
 
 double pith_schedule_lr(pith_schedule_cfg cfg, double lr, int64_t step, int64_t steps_per_epoch, int epochs)
 {
+    one_cycle(&cfg, &step, steps_per_epoch, &epochs);
     double spe = (double)PITHP_MAX(steps_per_epoch, 1), s = (double)PITHP_MAX(step, 0);
     double total = spe * PITHP_MAX(epochs, 1), warm = warmup_steps(cfg, spe, PITHP_MAX(epochs, 1));
     if (cfg.kind == PITH_ONECYCLE) {

@@ -161,7 +161,9 @@ static pith_status score_channels(pith_model *m, pith_data *d, const pith_prune_
     pithp_taylor *t = NULL;
     if (cfg->criterion == PITH_PRUNE_TAYLOR && (t = pithp_taylor_new(m, d, cfg)) == NULL)
         return m->ctx->status;
-    pith_status s = pithp_prune_scores(l, n, cfg, t, w);
+    pith_status s = t != NULL ? pithp_taylor_room(t, l, n) : PITH_OK;
+    if (s == PITH_OK)
+        s = pithp_prune_scores(l, n, cfg, t, w);
     pithp_taylor_free(t);
     return s;
 }

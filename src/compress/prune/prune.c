@@ -5,7 +5,7 @@ pith_status pith_prune(pith_model *m, pith_data *d, pith_prune_cfg cfg)
 {
     if (m == NULL)
         return PITH_EINVAL;
-    pithp_pruner *p = pithp_pruner_new(m, d, &cfg);
+    pithp_pruner *p = pithp_pruner_new(m, d, &cfg, true);
     if (p == NULL)
         return m->ctx->status;
     pith_status s = pithp_pruner_step(p, 1);

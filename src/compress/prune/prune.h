@@ -37,6 +37,8 @@ void pithp_pruned_units(pithp_pruned *l, pith_prune_unit unit);
 typedef struct pithp_taylor pithp_taylor;
 /* A copy of m with its training plan, and images of d's training split. NULL after an error. */
 pithp_taylor *pithp_taylor_new(pith_model *m, pith_data *d, const pith_prune_cfg *cfg);
+/* Before the first sum over these layers. */
+pith_status pithp_taylor_room(pithp_taylor *t, const pithp_pruned *l, int n);
 /* sum [units]: root of the mean over batches of (sum of g w over the unit)^2, of m's weights as they are. A function of these
    and of the images alone. */
 pith_status pithp_taylor_sum(pithp_taylor *t, const pithp_pruned *l, int n, double *sum);
@@ -65,11 +67,13 @@ void pithp_rank(const float *score, int64_t n, uint32_t *const order[2], uint32_
 
 /* ---- pruner.c: masks towards a target, as often as a schedule wants ----------------------------------------- */
 typedef struct pithp_pruner pithp_pruner;
-/* Checks all of cfg, and that its target can be had from the weights as they are; changes nothing. NULL after an error. */
-pithp_pruner *pithp_pruner_new(pith_model *m, pith_data *d, const pith_prune_cfg *cfg);
+/* Checks cfg and, where check is set, that its target can be had from the weights as they are. Changes nothing. NULL after an
+   error. */
+pithp_pruner *pithp_pruner_new(pith_model *m, pith_data *d, const pith_prune_cfg *cfg, bool check);
 /* Holds as many weights as `share` of each target says (0 .. 1), the worthless first, and zeroes them; none is let go.
-   Allocates nothing after the first call. Layers keep a unit at least, unless allow_empty. */
+   Allocates nothing once the model has room for masks (pithp_model_mask_room). Layers keep a unit at least, unless allow_empty. */
 pith_status pithp_pruner_step(pithp_pruner *p, double share);
+double pithp_pruner_target(const pithp_pruner *p);   /* of all layers together */
 double pithp_pruner_sparsity(const pithp_pruner *p); /* held now, of the layers that take part */
 void pithp_pruner_free(pithp_pruner *p);
 

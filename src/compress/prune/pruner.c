@@ -16,6 +16,7 @@ struct pithp_pruner {
     uint32_t *order[2];   /* [units] */
     uint8_t *gone;        /* [units] goes in this step */
     uint8_t *keep;        /* [weights of the largest layer] */
+    bool checking;        /* the first ranking: says what cannot be */
 };
 
 void pithp_pruner_free(pithp_pruner *p)
@@ -82,11 +83,21 @@ static int64_t candidates(const pithp_pruner *p, const pithp_pruned *l, int64_t 
 }
 
 /* ---- What goes --------------------------------------------------------------------------------------------- */
+static pith_status too_much(const pithp_pruner *p, const pithp_pruned *l, int64_t held, int64_t weights,
+                            double target)
+{
+    return pithp_error(p->c, PITH_EINVAL,
+                       "pruning: %s%s: %.2f%% of the weights are held at zero already, more than the target, "
+                       "%.2f%%; masks only grow: ask for more, or clear them first",
+                       l != NULL ? "layer " : "model ", l != NULL ? pith_name(l->t) : p->m->name,
+                       100.0 * (double)held / (double)weights, 100 * target);
+}
+
 /* Marks units of layers [from, to) that are ranked together (all but those alone; or the one layer that is), until as many
    weights are held as `share` of their target says. */
 static pith_status rank_pool(pithp_pruner *p, int from, int to, bool alone, double share)
 {
-    int64_t n = 0, weights = 0, held = 0;
+    int64_t n = 0, weights = 0, held = 0, largest = 0;
     const pithp_pruned *first = NULL;
     double target = 0;
     for (int i = from; i < to; i++) {
@@ -96,17 +107,13 @@ static pith_status rank_pool(pithp_pruner *p, int from, int to, bool alone, doub
         first = first != NULL ? first : l;
         target = l->target;
         weights += l->n;
+        largest = PITHP_MAX(largest, l->n / l->units);
         held += l->n - alive_in(p, l);
         n += candidates(p, l, n);
     }
     const int64_t goal = llround(target * share * (double)weights);
-    if (share == 1 && p->cfg.unit != PITH_PRUNE_NM && (double)(held - goal) > 0.001 * (double)weights)
-        return pithp_error(
-            p->c, PITH_EINVAL,
-            "pruning: %s%s: %.2f%% of the weights are held at zero already, more than the target, "
-            "%.2f%%; masks only grow: ask for more, or clear them first",
-            alone ? "layer " : "model ", alone ? pith_name(first->t) : p->m->name,
-            100.0 * (double)held / (double)weights, 100 * target);
+    if (p->checking && p->cfg.unit != PITH_PRUNE_NM && held - goal > PITHP_MAX(weights / 1000, largest))
+        return too_much(p, alone ? first : NULL, held, weights, target);
     const bool all = p->cfg.unit == PITH_PRUNE_NM && share == 1;
     uint32_t *sorted;
     pithp_rank(p->worth.score, n, p->order, &sorted);
@@ -197,6 +204,16 @@ pith_status pithp_pruner_step(pithp_pruner *p, double share)
     return s;
 }
 
+double pithp_pruner_target(const pithp_pruner *p)
+{
+    double goal = 0, all = 0;
+    for (int i = 0; i < p->n; i++) {
+        goal += p->l[i].target * (double)p->l[i].n;
+        all += (double)p->l[i].n;
+    }
+    return goal / all;
+}
+
 double pithp_pruner_sparsity(const pithp_pruner *p)
 {
     int64_t held = 0, all = 0;
@@ -226,7 +243,7 @@ static bool make_room(pithp_pruner *p)
            p->keep;
 }
 
-static pith_status make(pithp_pruner *p, pith_data *d)
+static pith_status make(pithp_pruner *p, pith_data *d, bool check)
 {
     pith_status s = pithp_prune_cfg_check(p->m, &p->cfg);
     if (s != PITH_OK)
@@ -236,11 +253,15 @@ static pith_status make(pithp_pruner *p, pith_data *d)
         return p->c->status;
     if (p->cfg.criterion == PITH_PRUNE_TAYLOR && (p->taylor = pithp_taylor_new(p->m, d, &p->cfg)) == NULL)
         return p->c->status;
-    s = rank_all(p, 1);
-    return s == PITH_OK ? refuse_empty(p) : s;
+    if (p->taylor != NULL && (s = pithp_taylor_room(p->taylor, p->l, p->n)) != PITH_OK)
+        return s;
+    p->checking = check;
+    s = check ? rank_all(p, 1) : PITH_OK;
+    p->checking = false;
+    return s == PITH_OK && check ? refuse_empty(p) : s;
 }
 
-pithp_pruner *pithp_pruner_new(pith_model *m, pith_data *d, const pith_prune_cfg *cfg)
+pithp_pruner *pithp_pruner_new(pith_model *m, pith_data *d, const pith_prune_cfg *cfg, bool check)
 {
     pithp_pruner *p = PITHP_NEW(m->ctx, pithp_pruner);
     if (p == NULL)
@@ -248,7 +269,7 @@ pithp_pruner *pithp_pruner_new(pith_model *m, pith_data *d, const pith_prune_cfg
     p->c = m->ctx;
     p->m = m;
     p->cfg = *cfg;
-    if (make(p, d) == PITH_OK)
+    if (make(p, d, check) == PITH_OK)
         return p;
     pithp_pruner_free(p);
     return NULL;

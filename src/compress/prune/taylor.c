@@ -151,7 +151,7 @@ static void add_batch(pithp_taylor *t, const pithp_pruned *l, int n, double *sum
     memset(t->copy->grads, 0, (size_t)t->copy->n_params * sizeof(pith_real));
 }
 
-static pith_status room(pithp_taylor *t, const pithp_pruned *l, int n)
+pith_status pithp_taylor_room(pithp_taylor *t, const pithp_pruned *l, int n)
 {
     int64_t most = 0;
     for (int i = 0; i < n; i++) {
@@ -169,9 +169,6 @@ static pith_status room(pithp_taylor *t, const pithp_pruned *l, int n)
 
 pith_status pithp_taylor_sum(pithp_taylor *t, const pithp_pruned *l, int n, double *sum)
 {
-    pith_status s = room(t, l, n);
-    if (s != PITH_OK)
-        return s;
     copy_values(t);
     t->trainer->runs = 0;
     const int64_t units = l[n - 1].first + l[n - 1].units;
