@@ -33,3 +33,15 @@ AC_DEFUN([PITH_TRY_CFLAGS],
   AC_MSG_RESULT([$pith_ok])
   AS_IF([test $pith_ok = yes], [$1="$$1 $pith_flag"])
 done])
+
+# PITH_TRY_LDFLAGS(VAR, FLAGS): appends each of FLAGS that the linker accepts to VAR.
+AC_DEFUN([PITH_TRY_LDFLAGS],
+[for pith_flag in $2; do
+  AC_MSG_CHECKING([whether the linker accepts $pith_flag])
+  pith_save_LDFLAGS=$LDFLAGS
+  LDFLAGS="$LDFLAGS $pith_flag"
+  AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])], [pith_ok=yes], [pith_ok=no])
+  LDFLAGS=$pith_save_LDFLAGS
+  AC_MSG_RESULT([$pith_ok])
+  AS_IF([test $pith_ok = yes], [$1="$$1 $pith_flag"])
+done])

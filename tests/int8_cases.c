@@ -8,6 +8,7 @@ typedef struct {
     pithp_rand r;
     pithp_qgraph *g;
     pithp_qattr a;
+    int8_t codes[256];
     int64_t n; /* samples wanted */
 } draw;
 
@@ -251,7 +252,8 @@ static int unary(draw *d, const pithp_qop *op, pithp_qparam out)
     if (x >= 0 && !out.scale)
         out = result(d, (double)tensor(d, x)->scale[0], 64);
     for (int i = 0; i < 256; i++)
-        d->a.table[i] = (int8_t)pick(d, -128, 127);
+        d->codes[i] = (int8_t)pick(d, -128, 127);
+    d->a.table = d->codes;
     return pithp_q_op(d->g, op, "y", &x, 1, &d->a, out);
 }
 

@@ -54,7 +54,9 @@ static inline pithp_qgraph *sample_table(void)
 {
     pithp_qgraph *g = pithp_qgraph_new(ctx, "table");
     int x = pithp_q_input(g, "x", PITH_I8, PITH_SHAPE(1, 4), (pithp_qparam){ pixel, 0 });
-    pithp_q_output(g, pithp_q_op(g, &pithp_qop_table, "layer3", &x, 1, NULL, (pithp_qparam){ pixel, 0 }));
+    static const int8_t codes[256];
+    pithp_q_output(g, pithp_q_op(g, &pithp_qop_table, "layer3", &x, 1, &(pithp_qattr){ .table = codes },
+                                 (pithp_qparam){ pixel, 0 }));
     ck_assert_int_eq(pith_ctx_status(ctx), PITH_OK);
     return g;
 }

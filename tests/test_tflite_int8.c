@@ -3,18 +3,6 @@
 #include "int8_sample.h"
 #include "tflite_help.h"
 
-static size_t quant(size_t t) { return fb_ref(file, t, TFL_TENSOR_QUANTIZATION); }
-static size_t scales(size_t t) { return fb_len(file, fb_ref(file, quant(t), TFL_QUANT_SCALE)); }
-static int64_t axis(size_t t) { return fb_int(file, quant(t), TFL_QUANT_DIMENSION, 4, 0); }
-static int64_t type(size_t t) { return fb_int(file, t, TFL_TENSOR_TYPE, 1, 0); }
-
-static int64_t zero_point(size_t t, size_t i)
-{
-    size_t v = fb_ref(file, quant(t), TFL_QUANT_ZERO_POINT);
-    ck_assert_uint_lt(i, fb_len(file, v));
-    return (int64_t)fb_at(file, v + 4 + 8 * i, 8);
-}
-
 static int64_t version_of(size_t i)
 {
     size_t codes = fb_ref(file, fb_root(file), TFL_MODEL_CODES);

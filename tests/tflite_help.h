@@ -54,6 +54,18 @@ static inline const void *data_of(size_t t, size_t *n)
     return file.p + v + 4;
 }
 
+static inline size_t quant(size_t t) { return fb_ref(file, t, TFL_TENSOR_QUANTIZATION); }
+static inline size_t scales(size_t t) { return fb_len(file, fb_ref(file, quant(t), TFL_QUANT_SCALE)); }
+static inline int64_t axis(size_t t) { return fb_int(file, quant(t), TFL_QUANT_DIMENSION, 4, 0); }
+static inline int64_t type(size_t t) { return fb_int(file, t, TFL_TENSOR_TYPE, 1, 0); }
+
+static inline int64_t zero_point(size_t t, size_t i)
+{
+    size_t v = fb_ref(file, quant(t), TFL_QUANT_ZERO_POINT);
+    ck_assert_uint_lt(i, fb_len(file, v));
+    return (int64_t)fb_at(file, v + 4 + 8 * i, 8);
+}
+
 /* After each test: the file read last, then the context. */
 static inline void close_file(void)
 {

@@ -26,6 +26,8 @@ typedef struct pithp_obj {
 void pithp_own(pith_ctx *c, pithp_obj *o, void (*destroy)(pith_ctx *, pithp_obj *));
 void pithp_disown(pith_ctx *c, pithp_obj *o);  /* unlinks without destroying */
 void pithp_destroy(pith_ctx *c, pithp_obj *o); /* unlinks and destroys; NULL is allowed */
+void pithp_ring_open(pith_ctx *c);             /* of a context that is being made: nothing is owned */
+void pithp_ring_close(pith_ctx *c);            /* destroys all that is owned, newest first */
 
 /* ---- Instruction sets --------------------------------------------------------------------------------------*/
 typedef enum { PITHP_ISA_BASE = 0, PITHP_ISA_AVX2, PITHP_ISA_AVX512, PITHP_ISA_COUNT } pithp_isa;
@@ -62,7 +64,9 @@ struct pith_ctx {
     char error[1024], where[128];
     int threads;
     pithp_isa isa;
+#ifndef PITHP_SMALL
     pithp_blas blas;
+#endif
     uint64_t allocations;
     size_t bytes, bytes_peak;
     void *graph; /* the bare tensor engine's graph: floor 2's, owned through `owned` */
@@ -71,7 +75,11 @@ struct pith_ctx {
 /* ---- Errors ------------------------------------------------------------------------------------------------
    Records the first error and returns its code. A message names the file, layer or option, what was wrong,
    what was expected, and what to do. */
+#ifdef PITHP_SMALL /* libpith-rt does without the place in our sources */
+#define pithp_error(c, code, ...) pithp_error_at((c), (code), "", 0, __VA_ARGS__)
+#else
 #define pithp_error(c, code, ...) pithp_error_at((c), (code), __FILE__, __LINE__, __VA_ARGS__)
+#endif
 pith_status pithp_error_at(pith_ctx *c, pith_status code, const char *file, int line, const char *fmt, ...)
     PITH_PRINTF(5, 6);
 #define pithp_nomem(c, what) pithp_error((c), PITH_ENOMEM, "out of memory for %s", (what))

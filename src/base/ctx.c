@@ -7,35 +7,6 @@
 
 enum { MOST_THREADS = 1024 };
 
-/* ---- Owned objects: a ring, newest first ----------------------------------------------------------------*/
-
-void pithp_own(pith_ctx *c, pithp_obj *o, void (*destroy)(pith_ctx *, pithp_obj *))
-{
-    o->destroy = destroy;
-    o->prev = &c->owned;
-    o->next = c->owned.next;
-    o->next->prev = o;
-    c->owned.next = o;
-}
-
-void pithp_disown(pith_ctx *c, pithp_obj *o)
-{
-    (void)c;
-    if (!o->next)
-        return;
-    o->prev->next = o->next;
-    o->next->prev = o->prev;
-    o->next = o->prev = NULL;
-}
-
-void pithp_destroy(pith_ctx *c, pithp_obj *o)
-{
-    if (!o)
-        return;
-    pithp_disown(c, o);
-    o->destroy(c, o);
-}
-
 /* ---- Making and freeing ---------------------------------------------------------------------------------*/
 
 /* "base", "base or avx2": what pith_ctx_cfg.cpu may be here. */
@@ -98,7 +69,7 @@ pith_ctx *pith_ctx_new(pith_ctx_cfg cfg)
     if (!c)
         return NULL;
     *c = first;
-    c->owned.next = c->owned.prev = &c->owned;
+    pithp_ring_open(c);
     if (!cfg.alloc != !cfg.release)
         pithp_error(c, PITH_EINVAL, "pith_ctx_cfg has %s without %s; expected both or none",
                     cfg.alloc ? "alloc" : "release", cfg.alloc ? "release" : "alloc");
@@ -112,8 +83,7 @@ void pith_ctx_free(pith_ctx *c)
 {
     if (!c)
         return;
-    while (c->owned.next != &c->owned)
-        pithp_destroy(c, c->owned.next);
+    pithp_ring_close(c);
     pithp_blas_close(&c->blas);
     pith_ctx last = *c; /* pithp_free counts in it while the block goes */
     pithp_free(&last, c);
@@ -123,20 +93,6 @@ void pith_ctx_free(pith_ctx *c)
 
 /* ---- Asking -----------------------------------------------------------------------------------------------
    NULL is what a context is when memory ran out; asking it for its status says so. */
-
-pith_status pith_ctx_status(const pith_ctx *c) { return c ? c->status : PITH_ENOMEM; }
-
-const char *pith_error_text(const pith_ctx *c) { return c ? c->error : "out of memory for the context"; }
-
-const char *pith_error_where(const pith_ctx *c) { return c ? c->where : ""; }
-
-void pith_ctx_clear(pith_ctx *c)
-{
-    if (!c)
-        return;
-    c->status = PITH_OK;
-    c->error[0] = c->where[0] = 0;
-}
 
 int pith_ctx_threads(const pith_ctx *c) { return c ? c->threads : 1; }
 

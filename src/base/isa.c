@@ -5,7 +5,8 @@
 #include "base/base.h"
 #include <string.h>
 
-#if defined(__x86_64__) || defined(__i386__)
+/* libpith-rt has no other kernels and need not look (libgcc's looking takes 4 KB). */
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(PITHP_SMALL)
 #define HAS(feature) __builtin_cpu_supports(feature)
 #else
 #define HAS(feature) 0

@@ -6,6 +6,7 @@
 #define PITHP_GRAPH_H
 
 #include "base/base.h"
+#include "graph/blocks.h"
 #include "kernels/float/kernels.h"
 #include <pith/op.h>
 #include <pith/tensor.h>
@@ -171,11 +172,6 @@ typedef struct {
     pith_val *fwd_in, *bwd_in;
 } pithp_step;
 
-typedef struct {
-    size_t bytes, offset;
-    int from, to; /* time of first and last use */
-} pithp_block;
-
 struct pith_plan {
     pithp_obj obj;
     pithp_graph *g;
@@ -212,7 +208,5 @@ pith_status pithp_plan_autograd(pith_plan *p);                      /* who needs
 pith_status pithp_plan_layout(pith_plan *p);                        /* lifetimes, blocks, the arena */
 pith_status pithp_plan_bind(pith_plan *p, int64_t n);               /* pointers and shapes into the calls */
 int pithp_plan_block(pith_plan *p, size_t bytes, int from, int to); /* -1: no memory */
-/* Offsets of n blocks in one arena of *total bytes, none overlapping another of its time. */
-pith_status pithp_blocks_place(pith_ctx *c, pithp_block *blocks, int n, size_t *total);
 
 #endif

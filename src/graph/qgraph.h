@@ -34,13 +34,14 @@ typedef enum { PITHP_QLINEAR = 0, PITHP_QRELU, PITHP_QRELU6, PITHP_QRELU_N1 } pi
 
 typedef struct {
     int id, node; /* node that computes it; -1: an input or a constant */
-    char *name;
+    const char *name;
     pith_dtype dtype;  /* PITH_I8, PITH_I32 (biases), PITH_F32 (before quantize, after dequantize) */
     pith_shape shape;  /* of activations: first dimension 1, one sample */
     int n_scale, axis; /* scales: one, or one for each index along `axis`; none for PITH_F32 */
-    float *scale;
+    float one;         /* where one scale lies */
     int32_t zero;
-    void *data; /* constants; else NULL */
+    const float *scale;
+    const void *data; /* constants; else NULL */
 } pithp_qtensor;
 
 /* Attributes of all ops; each reads its own. Zeros are the defaults. */
@@ -50,12 +51,12 @@ typedef struct {
     int64_t pad[6]; /* rows above, below, columns left, right. Pad op: [2i], [2i+1] of dimension i+1 */
     int64_t groups; /* conv2d; 0: 1 */
     pithp_qact act;
-    int bits;          /* of the result, 2 to 8; 0: 8. Fewer than 8 bound it as an activation does */
-    int axis;          /* concat, softmax: 0 means the last one */
-    double beta;       /* softmax; 0: 1 */
-    pith_shape shape;  /* reshape: wanted shape, [1,...]; mean: unused */
-    bool keep_dims;    /* mean: [1,1,1,C] instead of [1,C] */
-    int8_t table[256]; /* table: results of -128, -127, ... 127 */
+    int bits;            /* of the result, 2 to 8; 0: 8. Fewer than 8 bound it as an activation does */
+    int axis;            /* concat, softmax: 0 means the last one */
+    double beta;         /* softmax; 0: 1 */
+    pith_shape shape;    /* reshape: wanted shape, [1,...]; mean: unused */
+    bool keep_dims;      /* mean: [1,1,1,C] instead of [1,C] */
+    const int8_t *table; /* table: [256] results of -128, -127, ... 127; the builder copies them */
 } pithp_qattr;
 
 typedef struct pithp_qop pithp_qop;
@@ -63,7 +64,7 @@ typedef struct pithp_qgraph pithp_qgraph;
 
 typedef struct {
     const pithp_qop *op;
-    char *name;
+    const char *name;
     int n_in, in[PITHP_QMAX_IN], out;
     pithp_qattr attr;
     int32_t lo, hi; /* bounds of the result, from attr.act, its scale and zero point */
@@ -110,6 +111,8 @@ struct pithp_qgraph {
     int *inputs, *outputs;
     int n_inputs, n_outputs;
     size_t cap_inputs, cap_outputs;
+    bool
+        borrow; /* names, scales and data are the caller's, and outlive the graph: set right after it is made */
     bool failed;
 };
 
@@ -117,7 +120,7 @@ struct pithp_qgraph {
 pithp_qgraph *pithp_qgraph_new(pith_ctx *c, const char *name); /* NULL: no memory */
 void pithp_qgraph_free(pithp_qgraph *g);                       /* early; the context does it otherwise */
 int pithp_q_input(pithp_qgraph *g, const char *name, pith_dtype dtype, pith_shape shape, pithp_qparam q);
-/* Copies scales and data. `axis` counts only where n_scale > 1; n_scale 0 for PITH_F32. */
+/* Copies scales and data (but where the graph borrows them). `axis` counts only where n_scale > 1; n_scale 0 for PITH_F32. */
 int pithp_q_const(pithp_qgraph *g, const char *name, pith_dtype dtype, pith_shape shape, const float *scale,
                   int n_scale, int axis, int32_t zero, const void *data);
 /* `in` may end in PITHP_QNONE for an absent bias (then give n one smaller). attr NULL: all defaults. */

@@ -1,5 +1,5 @@
 /* graph/int8/layout.c: where the tensors of an integer graph lie in one arena. */
-#include "graph/graph.h"
+#include "graph/blocks.h"
 #include "graph/qplan.h"
 
 typedef struct {

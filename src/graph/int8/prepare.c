@@ -64,15 +64,30 @@ pith_status pithp_q_fixed(const pithp_qgraph *g, const pithp_qnode *n, int64_t k
     return PITH_OK;
 }
 
+/* The positive and the negative weights of a channel, added up: apart, since every input may stand at either end. */
+static void add_up(const int8_t *w, int64_t count, int64_t stride, int64_t *positive, int64_t *negative)
+{
+    enum { BLOCK = 1 << 20 }; /* sums of so many fit 32 bits */
+    *positive = *negative = 0;
+    for (int64_t from = 0; from < count; from += BLOCK) {
+        int32_t sum = 0, size = 0;
+        int64_t to = PITHP_MIN(count, from + BLOCK);
+        for (int64_t i = from; i < to; i++) {
+            int32_t v = w[i * stride];
+            sum += v;
+            size += v < 0 ? -v : v;
+        }
+        *positive += (size + sum) / 2;
+        *negative += (sum - size) / 2;
+    }
+}
+
 /* Largest absolute sum that channel k can reach: bias, and every input at the end of its range that is farther off. */
 static int64_t worst_sum(const int8_t *w, int64_t count, int64_t stride, int32_t zero, int64_t bias)
 {
-    int64_t up = 0, down = 0;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t a = (int64_t)w[i * stride] * (-128 - zero), b = (int64_t)w[i * stride] * (127 - zero);
-        up += PITHP_MAX(a, b);
-        down += PITHP_MIN(a, b);
-    }
+    int64_t positive, negative, low = -128 - zero, high = 127 - zero;
+    add_up(w, count, stride, &positive, &negative);
+    int64_t up = positive * high + negative * low, down = positive * low + negative * high;
     /* part of the window may lie in the padding, which adds nothing: 0 lies between, so the ends hold */
     return PITHP_MAX(llabs(up + bias), PITHP_MAX(llabs(down + bias), llabs(bias)));
 }

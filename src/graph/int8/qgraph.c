@@ -5,17 +5,35 @@
 
 enum { MOST_NODES = 1 << 20 };
 
+/* Frees what the graph copied. */
+static void release(const pithp_qgraph *g, const void *p)
+{
+    if (!g->borrow)
+        pithp_free(g->ctx, (void *)(uintptr_t)p);
+}
+
+/* n bytes that will be released: a copy, or the caller's own. NULL: no memory. */
+static const void *hold(const pithp_qgraph *g, const void *p, size_t n)
+{
+    if (g->borrow)
+        return p;
+    void *copy = pithp_alloc(g->ctx, n, 1);
+    return copy ? memcpy(copy, p, n) : NULL;
+}
+
 static void destroy(pith_ctx *c, pithp_obj *o)
 {
     pithp_qgraph *g = (pithp_qgraph *)o;
     for (int i = 0; i < g->n_tensors; i++) {
-        pithp_free(c, g->tensors[i]->name);
-        pithp_free(c, g->tensors[i]->scale);
-        pithp_free(c, g->tensors[i]->data);
-        pithp_free(c, g->tensors[i]);
+        pithp_qtensor *t = g->tensors[i];
+        release(g, t->name);
+        if (t->scale != &t->one)
+            release(g, t->scale);
+        release(g, t->data);
+        pithp_free(c, t);
     }
     for (int i = 0; i < g->n_nodes; i++) {
-        pithp_free(c, g->nodes[i]->name);
+        release(g, g->nodes[i]->name);
         pithp_free(c, g->nodes[i]->prep);
         pithp_free(c, g->nodes[i]);
     }
@@ -97,11 +115,14 @@ static int add_tensor(pithp_qgraph *g, pithp_qtensor t, const char *name, const 
 {
     pith_ctx *c = g->ctx;
     pithp_qtensor *own = PITHP_NEW(c, pithp_qtensor);
-    t.name = pithp_strdup(c, name ? name : "");
-    t.scale = t.n_scale > 0 ? PITHP_NEW_N(c, float, t.n_scale) : NULL;
+    t.name = hold(g, name ? name : "", name ? strlen(name) + 1 : 1);
+    if (own && t.n_scale == 1) {
+        t.one = *scale;
+        t.scale = &own->one;
+    } else {
+        t.scale = t.n_scale > 0 ? hold(g, scale, (size_t)t.n_scale * sizeof *scale) : NULL;
+    }
     if (own && t.name && (t.scale || t.n_scale == 0)) {
-        if (t.scale)
-            memcpy(t.scale, scale, (size_t)t.n_scale * sizeof *scale);
         t.id = g->n_tensors;
         *own = t;
         if (g->n_tensors < MOST_NODES && check_tensor(g, own) &&
@@ -111,8 +132,9 @@ static int add_tensor(pithp_qgraph *g, pithp_qtensor t, const char *name, const 
         }
     }
     g->failed = true;
-    pithp_free(c, t.name);
-    pithp_free(c, t.scale);
+    release(g, t.name);
+    if (!own || t.scale != &own->one)
+        release(g, t.scale);
     pithp_free(c, own);
     return PITHP_QNONE;
 }
@@ -159,12 +181,10 @@ int pithp_q_const(pithp_qgraph *g, const char *name, pith_dtype dtype, pith_shap
     if (id == PITHP_QNONE)
         return id;
     size_t bytes = (size_t)pithp_count(shape) * pithp_dtype_size(dtype);
-    pithp_qtensor *own = g->tensors[id];
-    if (!(own->data = pithp_alloc(g->ctx, bytes, 1))) {
+    if (!(g->tensors[id]->data = hold(g, data, bytes))) {
         g->failed = true;
         return PITHP_QNONE;
     }
-    memcpy(own->data, data, bytes);
     return id;
 }
 
@@ -237,7 +257,8 @@ int pithp_q_op(pithp_qgraph *g, const pithp_qop *op, const char *name, const int
         n->op = op;
         n->n_in = n_in;
         n->attr = attr ? *attr : (pithp_qattr){ 0 };
-        n->name = pithp_strdup(c, name && *name ? name : op->name);
+        n->name = name && *name ? name : op->name;
+        n->name = hold(g, n->name, strlen(n->name) + 1);
     }
     int id = PITHP_QNONE;
     if (n && n->name && check_op(g, n, in)) {
@@ -264,7 +285,7 @@ int pithp_q_op(pithp_qgraph *g, const pithp_qop *op, const char *name, const int
     if (id == PITHP_QNONE) {
         g->failed = true;
         if (n) {
-            pithp_free(c, n->name);
+            release(g, n->name);
             pithp_free(c, n->prep);
         }
         pithp_free(c, n);

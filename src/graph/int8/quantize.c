@@ -27,6 +27,9 @@ static pith_status prepare_dequantize(pithp_qgraph *g, pithp_qnode *n, pithp_qte
     if (st)
         return st;
     const pithp_qtensor *x = pithp_q_in(g, n, 0);
+    if (x->n_scale != 1)
+        return pithp_q_error(g, n, PITH_EINVAL, "operand %s has %d scales; expected one", x->name,
+                             x->n_scale);
     out->dtype = PITH_F32;
     out->n_scale = 0;
     out->zero = 0;

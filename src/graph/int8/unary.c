@@ -126,8 +126,11 @@ static pith_status prepare_table(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor 
     if (st)
         return st;
     pithp_qunary *v = n->prep;
+    if (!n->attr.table)
+        return pithp_q_error(g, n, PITH_EINVAL, "has no table");
     memcpy(v->table[0], n->attr.table, sizeof v->table[0]);
     memcpy(v->table[1], n->attr.table, sizeof v->table[1]);
+    n->attr.table = v->table[0];
     return PITH_OK;
 }
 
