@@ -1,4 +1,5 @@
 /* feed_batches: a training's input for another engine, so that both train on the same pictures in the same order.
+   The recipe is that of bench/accuracy_torch.sh.
    usage: feed_batches DATA NAME WIDTH IMAGE-SIZE SEED EPOCHS MODEL.pith
    MODEL.pith gets the network with the weights that `pith train --seed SEED` begins with. Standard output gets one line of
    JSON, then every batch of the training, then those of the validation: n as int32, labels int32 [n], and the pixels less
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 
 enum { BATCH = 64 };
+static const double CROP_MIN = 0.5; /* as bench/accuracy_torch.sh has it */
 
 typedef struct {
     int8_t *pixel; /* [BATCH,S,S,3] */
@@ -54,7 +56,8 @@ static int run(pith_ctx *c, char **argv, uint64_t seed)
                                                                .seed = seed,
                                                                .shuffle = true,
                                                                .drop_last = true,
-                                                               .augment = true });
+                                                               .augment = true,
+                                                               .aug = { .scale_min = CROP_MIN } });
     pith_loader *val = pith_loader_new(d, (pith_loader_cfg){ .split = PITH_VAL, .batch = BATCH });
     if (m == NULL || train == NULL || val == NULL || pith_model_save(m, argv[7], false) != PITH_OK)
         return 1;
