@@ -45,11 +45,10 @@ static int run(pith_ctx *c, char **argv, uint64_t seed)
     pith_data *d = pith_data_images(c, argv[1], (pith_images_cfg){ .size = size });
     if (d == NULL)
         return 1;
-    pith_model *m = pith_model_family(c, argv[2],
-                                      (pith_family_cfg){ .image_size = size,
-                                                         .classes = pith_data_classes(d),
-                                                         .channels = 3,
-                                                         .width = atof(argv[3]) });
+    pith_model *m = pith_model_family(
+        c, argv[2],
+        (pith_family_cfg){
+            .image_size = size, .classes = pith_data_classes(d), .channels = 3, .width = atof(argv[3]) });
     /* the loader of pith_fit */
     pith_loader *train = pith_loader_new(d, (pith_loader_cfg){ .split = PITH_TRAIN,
                                                                .batch = BATCH,
@@ -65,8 +64,8 @@ static int run(pith_ctx *c, char **argv, uint64_t seed)
     p.pixel = malloc((size_t)(p.image * BATCH));
     if (p.pixel == NULL)
         return 1;
-    printf("{\"batch\": %d, \"size\": %d, \"epochs\": %d, \"steps\": %lld, \"val\": %lld}\n", BATCH, size, epochs,
-           (long long)pith_loader_batches(train), (long long)pith_loader_batches(val));
+    printf("{\"batch\": %d, \"size\": %d, \"epochs\": %d, \"steps\": %lld, \"val\": %lld}\n", BATCH, size,
+           epochs, (long long)pith_loader_batches(train), (long long)pith_loader_batches(val));
     int bad = feed(&p, train, val, epochs);
     free(p.pixel);
     return bad;

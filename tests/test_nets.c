@@ -340,6 +340,38 @@ START_TEST(residual)
 }
 END_TEST
 
+/* A plan whose weights are constant packs them once: the same bits, whatever n it ran with before. A later change of the
+   weights is not asked for; here it shows that they are not read again. */
+START_TEST(constant_plan)
+{
+    static const char *const names[] = { "efnet-micro", "resnet8", "lenet", "mobilenet-v1" };
+    pith_model *m = family(names[_i], (pith_family_cfg){ .image_size = 32, .classes = 3, .channels = 3 });
+    pith_tensor *out = pith_model_output(m);
+    const int order[] = { 3, 1, 1, 3, 2 };
+    pith_plan *plain = pith_plan_new(&out, 1, (pith_plan_cfg){ .batch = 3 });
+    pith_plan *fixed = pith_plan_new(&out, 1, (pith_plan_cfg){ .batch = 3, .constant = true });
+    ck_assert_msg(plain && fixed, "%s", pith_error_text(ctx));
+    int64_t count = 3 * pith_size(pith_model_input(m));
+    pith_real *x = pith_plan_input(plain, pith_model_input(m)),
+              *y = pith_plan_input(fixed, pith_model_input(m));
+    for (size_t k = 0; k < PITHP_LEN(order); k++) {
+        for (int64_t i = 0; i < count; i++)
+            x[i] = y[i] = (pith_real)((i * 7919 + (int64_t)k) % 255 - 127) / 128;
+        ck_assert_int_eq(pith_plan_forward(plain, order[k], 0), PITH_OK);
+        ck_assert_int_eq(pith_plan_forward(fixed, order[k], 0), PITH_OK);
+        ck_assert_mem_eq(pith_plan_value(plain, out), pith_plan_value(fixed, out),
+                         (size_t)(order[k] * 3) * sizeof(pith_real));
+    }
+    const pith_real before = *(pith_real *)pith_plan_value(fixed, out);
+    memset(pith_values(pith_model_param(m, 0)), 0,
+           (size_t)pith_size(pith_model_param(m, 0)) * sizeof(pith_real));
+    ck_assert_int_eq(pith_plan_forward(fixed, 2, 0), PITH_OK);
+    ck_assert(*(pith_real *)pith_plan_value(fixed, out) == before);
+    ck_assert_int_eq(pith_plan_forward(plain, 2, 0), PITH_OK);
+    ck_assert(*(pith_real *)pith_plan_value(plain, out) != before);
+}
+END_TEST
+
 /* Symmetric padding is PyTorch's: P = floor((H + 2p - d(R-1) - 1) / s) + 1 with p = d(R-1)/2. */
 START_TEST(symmetric_padding)
 {
@@ -380,5 +412,6 @@ int main(void)
     tcase_add_test(t, squeeze_and_excitation);
     tcase_add_test(t, residual);
     tcase_add_test(t, symmetric_padding);
+    tcase_add_loop_test(t, constant_plan, 0, 4);
     return suite_run("nets", s);
 }

@@ -38,6 +38,8 @@ typedef struct {
     pith_val out;
     void *aux;     /* lives from forward to backward; its size was asked for by `shape` */
     void *scratch; /* lives during this call */
+    void *keep;    /* lives as long as the plan; NULL: `shape` asked for none */
+    bool kept;     /* keep holds what an earlier forward put there */
     const void *env;
     bool train;    /* training plan: dropout drops, batch norm uses the batch */
     uint64_t seed; /* random numbers are functions of (seed, step, node) */
@@ -56,10 +58,11 @@ typedef struct {
     const pith_shape *in;
     const pith_dtype *in_dtype; /* of an absent operand: PITH_F32 with in[i].ndim -1 */
     bool train;
+    uint32_t constant; /* bit i: operand i is a leaf whose values stay as they are at the plan's first run */
     int threads;
     pith_shape out;
     pith_dtype out_dtype;
-    size_t aux, scratch, scratch_back; /* bytes */
+    size_t aux, scratch, scratch_back, keep; /* bytes */
 } pith_infer;
 
 /* How an attribute struct is written to a model file: a table of its fields. */

@@ -73,6 +73,9 @@ typedef struct {
     int64_t batch; /* most samples; 0: as the graph was recorded */
     bool train;    /* training mode; with a scalar float target also the backward pass */
     bool no_fuse;  /* keep every node as it was recorded (tests) */
+    bool
+        constant; /* inference: parameters and state are taken as they are at the first run, and may be kept in a
+                      faster form (convolutions' weights packed once); later changes of them may not be seen */
     int image_size; /* side of the images [N,H,W,C] that go in; 0: as recorded. For networks that any size suits */
 } pith_plan_cfg;
 

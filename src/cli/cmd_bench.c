@@ -63,7 +63,7 @@ static bool subject_make(subject *s, pith_model *m, const bench_opts *o, bool tr
         return s->trainer != NULL;
     }
     pith_tensor *out = pith_model_output(m);
-    s->plan = pith_plan_new(&out, 1, (pith_plan_cfg){ .batch = o->batch });
+    s->plan = pith_plan_new(&out, 1, (pith_plan_cfg){ .batch = o->batch, .constant = true });
     if (s->plan == NULL)
         return false;
     memcpy(pith_plan_input(s->plan, pith_model_input(m)), *x, (size_t)n * sizeof **x);

@@ -90,7 +90,8 @@ static bool add_step(pith_plan *p, const pith_tensor *t, const pithp_fused *f)
                        .n_in = fused ? f->n_in : t->n_in,
                        .aux_block = -1,
                        .scratch_block = -1,
-                       .back_scratch_block = -1 };
+                       .back_scratch_block = -1,
+                       .keep_block = -1 };
     if (s->op->attr_size > 0) { /* copied: a fused node's attributes exist nowhere else */
         s->attr = pithp_alloc(p->g->ctx, 1, s->op->attr_size);
         if (s->attr == NULL)

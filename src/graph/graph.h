@@ -164,8 +164,8 @@ typedef struct {
     void *attr;
     const pith_tensor *t; /* node it stands for: name, id */
     int n_in, in[PITH_OP_MAX_IN], out;
-    int aux_block, scratch_block, back_scratch_block;
-    size_t aux, scratch, scratch_back;
+    int aux_block, scratch_block, back_scratch_block, keep_block;
+    size_t aux, scratch, scratch_back, keep;
     bool back; /* has a backward pass in this plan */
     bool grad_add[PITH_OP_MAX_IN], grad_shared[PITH_OP_MAX_IN];
     pith_call fwd, bwd;

@@ -111,6 +111,8 @@ static bool work_blocks(pith_plan *p)
             return false;
         if (st->scratch > 0 && (st->scratch_block = pithp_plan_block(p, st->scratch, s, s)) < 0)
             return false;
+        if (st->keep > 0 && (st->keep_block = pithp_plan_block(p, st->keep, -1, pithp_time_end(p))) < 0)
+            return false;
         if (st->back && st->scratch_back > 0 &&
             (st->back_scratch_block = pithp_plan_block(p, st->scratch_back, back, back)) < 0)
             return false;

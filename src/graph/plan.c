@@ -54,6 +54,10 @@ static pith_status infer_step(pith_plan *p, pithp_step *s, bool sizes)
         shapes[i] = s->in[i] < 0 ? (pith_shape){ -1, { 0 } } : p->values[s->in[i]].shape;
         types[i] = s->in[i] < 0 ? PITH_F32 : p->values[s->in[i]].dtype;
     }
+    uint32_t constant = 0;
+    for (int i = 0; i < s->n_in && p->cfg.constant && !p->cfg.train; i++)
+        if (s->in[i] >= 0 && p->values[s->in[i]].mem == PITHP_MEM_LEAF)
+            constant |= 1u << i;
     pith_ctx *c = p->g->ctx;
     pith_infer q = { .ctx = c,
                      .op = s->op,
@@ -63,6 +67,7 @@ static pith_status infer_step(pith_plan *p, pithp_step *s, bool sizes)
                      .in = shapes,
                      .in_dtype = types,
                      .train = p->cfg.train,
+                     .constant = constant,
                      .threads = c->threads };
     int64_t count;
     if (!s->op->shape(&q))
@@ -77,6 +82,7 @@ static pith_status infer_step(pith_plan *p, pithp_step *s, bool sizes)
         s->aux = q.aux;
         s->scratch = q.scratch;
         s->scratch_back = q.scratch_back;
+        s->keep = q.keep;
     }
     return PITH_OK;
 }
@@ -149,6 +155,7 @@ static void bind_step(pith_plan *p, int index)
                           .out = { .shape = out->shape, .dtype = out->dtype, .data = value_data(p, s->out) },
                           .aux = block_data(p, s->aux_block),
                           .scratch = block_data(p, s->scratch_block),
+                          .keep = block_data(p, s->keep_block),
                           .env = &p->env,
                           .train = p->cfg.train,
                           .seed = p->g->ctx->cfg.seed,

@@ -43,6 +43,7 @@ pith_status pith_plan_forward(pith_plan *p, int64_t n, uint64_t step)
     for (int i = 0; i < p->n_steps; i++) {
         p->steps[i].fwd.step = p->steps[i].bwd.step = step;
         run(p->steps[i].op->forward, &p->steps[i].fwd, p->best_ms, 2 * i);
+        p->steps[i].fwd.kept = p->steps[i].fwd.keep != NULL;
     }
     for (int v = 0; v < p->n_values; v++)
         if (p->values[v].target)

@@ -32,6 +32,7 @@ static bool conv_shape(pith_infer *q)
     q->out_dtype = PITH_F32;
     q->scratch = pithp_conv_fwd_scratch(&g, q->threads);
     q->scratch_back = pithp_conv_bwd_scratch(&g, q->threads);
+    q->keep = q->constant & 1u << 1 ? (size_t)pithp_conv_packed(&g) * sizeof(pith_real) : 0;
     return true;
 }
 
@@ -48,7 +49,10 @@ static void conv_forward(const pith_call *k)
                          .w = k->in[1].data,
                          .bias = k->n_in > 2 ? k->in[2].data : NULL,
                          .y = k->out.data,
-                         .scratch = k->scratch };
+                         .scratch = k->scratch,
+                         .packed = k->keep };
+    if (k->keep != NULL && !k->kept)
+        pithp_conv_pack(pithp_call_env(k), &a.g, a.w, k->keep);
     pithp_conv_forward(pithp_call_env(k), &a);
 }
 

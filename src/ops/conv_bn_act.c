@@ -58,6 +58,9 @@ static bool fused_shape(pith_infer *q)
     q->aux =
         vector_bytes(g.k) + (q->train && !leaves_raw(q->op) ? (size_t)(rows * g.k) * sizeof(pith_real) : 0);
     q->scratch = pithp_conv_fwd_scratch(&g, q->threads);
+    const uint32_t fixed = 1u << W | 1u << GAMMA | 1u << BETA | 1u << RUN_MEAN | 1u << RUN_VAR;
+    if ((q->constant & fixed) == fixed)
+        q->keep = vector_bytes(g.k) + (size_t)pithp_conv_packed(&g) * sizeof(pith_real);
     q->scratch_back = PITHP_MAX(bn, back);
     return true;
 }
@@ -68,19 +71,32 @@ static pithp_x_src load_of(const pith_val *x)
     return n == NULL ? (pithp_x_src){ 0 } : (pithp_x_src){ n->scale, n->shift, n->act };
 }
 
+/* keep: the vectors, then the packed weights (none of a depthwise convolution). */
+static const pith_real *pack_once(const pith_call *k, const pithp_env *e, const pithp_conv *g)
+{
+    pith_real *packed = (pith_real *)(void *)((char *)k->keep + vector_bytes(g->k));
+    if (pithp_conv_packed(g) == 0)
+        return NULL;
+    if (!k->kept)
+        pithp_conv_pack(e, g, k->in[W].data, packed);
+    return packed;
+}
+
 static void fused_forward(const pith_call *k)
 {
     const attr_t *a = k->attr;
     const pithp_env *e = pithp_call_env(k);
     pithp_conv g = geometry(k);
     int64_t rows = g.n * g.p * g.q;
-    pithp_bn_vec v = pithp_bn_vectors(k->aux, g.k);
+    pithp_bn_vec v = pithp_bn_vectors(k->keep ? k->keep : k->aux, g.k);
     pith_real *var = v.d + g.k, *running_mean = k->in[RUN_MEAN].data, *running_var = k->in[RUN_VAR].data;
     pithp_conv_fwd f = {
         .g = g, .x = k->in[X].data, .w = k->in[W].data, .scratch = k->scratch, .load = load_of(&k->in[X])
     };
 
-    if (!batch_stats(k)) {
+    if (k->keep != NULL)
+        f.packed = pack_once(k, e, &g);
+    if (!batch_stats(k) && !k->kept) {
         for (int64_t i = 0; i < g.k; i++)
             v.mean[i] = running_mean[i];
         pithp_bn_coef(&v, running_var, k->in[GAMMA].data, k->in[BETA].data, a->bn.eps, g.k);

@@ -43,7 +43,8 @@ static int put(const char *dir, const char *name, const char *end, const pith_re
 static int step(pith_model *m, int n, const char *dir)
 {
     pith_tensor *label = pith_model_add_input(m, "label", PITH_I32, PITH_SCALAR);
-    pith_tensor *loss = pith_cross_entropy(pith_model_output(m), label, (pith_cross_entropy_cfg){ .smoothing = 0.1 });
+    pith_tensor *loss =
+        pith_cross_entropy(pith_model_output(m), label, (pith_cross_entropy_cfg){ .smoothing = 0.1 });
     pith_plan *p = pith_plan_new(&loss, 1, (pith_plan_cfg){ .batch = n, .train = true });
     if (p == NULL)
         return 1;
@@ -80,7 +81,8 @@ int main(int argc, char **argv)
     pith_model *m = c ? pith_model_family(c, argv[1], cfg) : NULL;
     int bad = m == NULL || step(m, atoi(argv[3]), argv[4]);
     if (bad)
-        fprintf(stderr, "%s: %s\n", argv[4], c && pith_ctx_status(c) ? pith_error_text(c) : "cannot be read or written");
+        fprintf(stderr, "%s: %s\n", argv[4],
+                c && pith_ctx_status(c) ? pith_error_text(c) : "cannot be read or written");
     pith_ctx_free(c);
     return bad;
 }

@@ -9,7 +9,8 @@ typedef struct {
     int64_t rows, tile, sub, taps; /* taps: R*S*C/groups */
     int64_t records, packed, col_size,
         y_size; /* reals of scratch: statistics, weights of one group, a thread's windows and results */
-    pith_real *record, *w, *col;
+    pith_real *record, *col;
+    const pith_real *w;
     bool pointwise, stream;
 } fwd;
 
@@ -90,12 +91,31 @@ static void fwd_tile(void *arg, int64_t t, int thread)
     }
 }
 
+/* ---- The weights' layout for the products: group by group --------------------------------------------------- */
+typedef struct {
+    const pithp_env *e;
+    int64_t kg, taps, packed;
+    const pith_real *w;
+    pith_real *out;
+} pack_args;
+
 static void pack_tile(void *arg, int64_t j, int thread)
 {
-    const fwd *f = arg;
-    int64_t kg = f->a->g.k / f->a->g.groups;
+    const pack_args *p = arg;
     (void)thread;
-    f->e->k->gemm_pack(true, kg, f->taps, f->a->w + j * kg * f->taps, f->taps, f->w + j * f->packed);
+    p->e->k->gemm_pack(true, p->kg, p->taps, p->w + j * p->kg * p->taps, p->taps, p->out + j * p->packed);
+}
+
+int64_t pithp_conv_packed(const pithp_conv *g)
+{
+    return pithp_is_depthwise(g) ? 0 : g->groups * fwd_layout(g).packed;
+}
+
+void pithp_conv_pack(const pithp_env *e, const pithp_conv *g, const pith_real *w, pith_real *packed)
+{
+    fwd f = fwd_layout(g);
+    pack_args p = { e, g->k / g->groups, f.taps, f.packed, w, packed };
+    pithp_parallel(e->threads, g->groups, pack_tile, &p);
 }
 
 void pithp_conv_forward(const pithp_env *e, const pithp_conv_fwd *a)
@@ -111,9 +131,11 @@ void pithp_conv_forward(const pithp_env *e, const pithp_conv_fwd *a)
     f.a = a;
     f.stream = pithp_streams(e, f.rows * g->k);
     f.record = a->scratch;
-    f.w = f.record + f.records;
-    f.col = f.w + g->groups * f.packed;
-    pithp_parallel(e->threads, g->groups, pack_tile, &f);
+    pith_real *own = f.record + f.records;
+    f.col = own + g->groups * f.packed;
+    f.w = a->packed ? a->packed : own;
+    if (a->packed == NULL)
+        pithp_conv_pack(e, g, a->w, own);
     pithp_parallel(e->threads, tiles, fwd_tile, &f);
     if (a->mean)
         pithp_stats_merge(f.record, tiles, f.rows, f.tile, g->k, a->mean, a->var);

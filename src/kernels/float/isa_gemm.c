@@ -82,10 +82,14 @@ static ALWAYS void rows(block t, int64_t m, bool AT, int MR, int NV, int last)
         micro(&t, AT, 4, NV, last);
         a += 4 * t.ars, c += 4 * t.ldc;
     }
-    for (; m > 0; m--) {
+    for (; m >= 2; m -= 2) {
+        t.a = a, t.c = c;
+        micro(&t, AT, 2, NV, last);
+        a += 2 * t.ars, c += 2 * t.ldc;
+    }
+    if (m > 0) {
         t.a = a, t.c = c;
         micro(&t, AT, 1, NV, last);
-        a += t.ars, c += t.ldc;
     }
 }
 

@@ -217,7 +217,12 @@ typedef struct {
     pithp_act act;
     void *scratch;
     pithp_x_src load;
+    const pith_real *packed; /* w as pithp_conv_pack laid it out; NULL: done at every call */
 } pithp_conv_fwd;
+
+/* Weights packed once for many calls: reals of memory (0: this convolution takes them as they lie), and the packing. */
+int64_t pithp_conv_packed(const pithp_conv *g);
+void pithp_conv_pack(const pithp_env *e, const pithp_conv *g, const pith_real *w, pith_real *packed);
 
 size_t pithp_conv_fwd_scratch(const pithp_conv *g, int threads);
 void pithp_conv_forward(const pithp_env *e, const pithp_conv_fwd *a);
