@@ -170,6 +170,10 @@ PITH_API pith_data_report pith_data_get_report(const pith_data *d);
                           its label; lambda drawn from Beta(a,a), a whole number of 1/256; 0 (off); 0.2 is customary
    cutmix                 a > 0: a rectangle that covers 1 - lambda of the image comes from another of its batch, and
                           the label accordingly; 0 (off); 1 is customary. With mixup, each batch takes one of the two
+   variants    K > 0: each image has K augmentations and no more, epoch e shows that of e mod K: what depends on them can
+               be computed once and kept (pith/distill.h). 0: another one every epoch. mixup and cutmix, which depend on the
+               order, are not bound by it
+   variants_seed   they are drawn from, in place of the loader's: so that runs of several seeds may share them
    mix                    share of the images that mixup and cutmix touch; 1
    source      random resized crop: Szegedy et al., "Going deeper with convolutions", 2014; jitter: Howard,
                "Some improvements on deep convolutional neural network based image classification", 2013; cutout: DeVries,
@@ -178,6 +182,8 @@ PITH_API pith_data_report pith_data_get_report(const pith_data *d);
 typedef struct {
     double scale_min, scale_max, ratio_min, ratio_max, flip, brightness, contrast, saturation, hue;
     double rotate, cutout, cutout_min, cutout_max, mixup, cutmix, mix;
+    int variants;
+    uint64_t variants_seed;
 } pith_augment_cfg;
 
 /* How batches are made.

@@ -5,6 +5,7 @@
 #include <pith/channels.h>
 #include <pith/ctx.h>
 #include <pith/data.h>
+#include <pith/distill.h>
 #include <pith/export.h>
 #include <pith/file.h>
 #include <pith/model.h>

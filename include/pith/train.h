@@ -125,6 +125,26 @@ typedef struct {
     void *user;
 } pith_step_hook;
 
+/* What a training adds to its loss: distillation (pith/distill.h), penalties on weights, a second output's loss. A hook is made of
+   functions that get `user` first; key and the struct itself outlive the training.
+   key       what a run that goes on must find again: it stands in the run's arguments. UTF-8; NULL: nothing
+   one_size  the loss knows images of the model's own size only: growing images are refused
+   begin     NULL, or called by pith_fit before its first step, filled the settings with their defaults: reads files, makes plans
+   build     the scalar loss to be trained, from the hard one (cross-entropy with label smoothing) and what it looks at: target,
+             int32 [1], or float32 [1,K] where images are mixed. May tap the model (pith_tap) and give it inputs of its own
+             (pith_model_add_input)
+   feed      NULL, or called before every batch: fills those inputs (pith_plan_input), b->n samples of each
+   errors    of begin and feed: recorded in the context and returned; of build: NULL or poison, recorded */
+typedef struct pith_fit_cfg pith_fit_cfg;
+typedef struct {
+    void *user;
+    const char *key;
+    bool one_size;
+    pith_status (*begin)(void *user, pith_model *m, pith_data *d, const pith_fit_cfg *filled);
+    pith_tensor *(*build)(void *user, pith_model *m, pith_tensor *hard, pith_tensor *target);
+    pith_status (*feed)(void *user, pith_plan *p, const pith_batch *b);
+} pith_loss_hook;
+
 /* pith_fit's settings; all zero is the recipe that reaches the README's numbers.
    epochs 0: 40; batch 0: 64; smoothing 0: 0.1; SGD with opt.lr 0: 0.1 x batch x accumulate / 64, opt.weight_decay 0:
    1e-4, opt.momentum 0: 0.9 with Nesterov; opt.ema_decay 0: 0.999.
@@ -139,9 +159,10 @@ typedef struct {
    freeze_epochs  after so many epochs all of it trains; 0: never
    keep_after  after so many epochs the weights are kept as out/early.pith, for pruning that rewinds to them; 0: never
    hook     NULL: none
+   loss     NULL, or what is trained in place of the hard loss; the losses that are told are then of it
    stop     polled between steps: when *stop is not 0 the state is saved and PITH_ESTOPPED returned
    progress called from the calling thread */
-typedef struct {
+struct pith_fit_cfg {
     int epochs, batch;
     uint64_t seed;
     double smoothing;
@@ -162,7 +183,8 @@ typedef struct {
     int n_freeze, freeze_epochs;
     int keep_after;
     const pith_step_hook *hook;
-} pith_fit_cfg;
+    const pith_loss_hook *loss;
+};
 
 /* Trains m on d. The model ends with the moving average of its weights where one was kept (the default), else with the last
    weights; never with the best epoch's. best.pith holds the best epoch's, for curiosity.
@@ -225,13 +247,15 @@ PITH_API pith_status pith_predict(pith_model *m, const pith_real *x, int64_t n, 
    A trainer is a training plan of the model with a label input, cross-entropy and an optimiser.
    batch 0: 64; smoothing 0: 0.1, PITH_ZERO none. It is the context's, until freed.
    soft        takes batches of mixed images (pith_batch's other and weight; a batch without them is as good)
-   image_size  side of the images, where not the model's own; 0: the model's */
+   image_size  side of the images, where not the model's own; 0: the model's
+   loss        as in pith_fit_cfg; its begin is not called */
 typedef struct {
     int batch;
     double smoothing;
     pith_opt_cfg opt;
     bool soft;
     int image_size;
+    const pith_loss_hook *loss;
 } pith_trainer_cfg;
 PITH_API pith_trainer *pith_trainer_new(pith_model *m, pith_trainer_cfg cfg);
 /* One forward, backward and optimiser step at learning rate lr; returns the loss (NaN after an error). A mixed sample's

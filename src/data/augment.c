@@ -23,6 +23,14 @@ pith_augment_cfg pithp_augment_defaults(pith_augment_cfg a)
     return a;
 }
 
+void pithp_augment_key(const pith_augment_cfg *a, uint64_t *seed, uint32_t *epoch)
+{
+    if (a->variants == 0)
+        return;
+    *seed = a->variants_seed;
+    *epoch %= (uint32_t)a->variants;
+}
+
 const char *pithp_augment_check(const pith_augment_cfg *a)
 {
     if (!(a->scale_min > 0 && a->scale_min <= a->scale_max && a->scale_max <= 1))
@@ -45,6 +53,8 @@ const char *pithp_augment_check(const pith_augment_cfg *a)
     if (!((a->mixup == 0 || (a->mixup >= 0.01 && a->mixup <= 100)) &&
           (a->cutmix == 0 || (a->cutmix >= 0.01 && a->cutmix <= 100))))
         return "mixup, cutmix: expected 0 (off), or 0.01 to 100";
+    if (a->variants < 0 || a->variants > 1000000)
+        return "variants: expected 0 (another one every epoch), or 1 to 1000000";
     return NULL;
 }
 

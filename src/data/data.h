@@ -222,6 +222,8 @@ pithp_variant pithp_variant_draw(const pith_augment_cfg *a, uint64_t seed, uint3
                                  int w, int h);
 pithp_variant pithp_variant_eval(int w, int h, int size);
 pith_augment_cfg pithp_augment_defaults(pith_augment_cfg a);
+/* With a fixed number of augmentations: whose random numbers an epoch has. */
+void pithp_augment_key(const pith_augment_cfg *a, uint64_t *seed, uint32_t *epoch);
 const char *pithp_augment_check(const pith_augment_cfg *a); /* NULL, or which field is absurd */
 
 /* ---- extra.c: what is done to a finished sample --------------------------------------------------------- */

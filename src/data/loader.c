@@ -62,13 +62,13 @@ static void variant(const pith_loader *l, const pithp_loader_thread *self, uint3
     const pithp_image *m = &l->d->pack.image[index];
     const uint8_t *pixels = l->d->base + m->offset;
     const int size = l->cfg.size;
-    uint64_t key = (uint64_t)index;
-    pithp_variant v = l->cfg.augment
-                          ? pithp_variant_draw(&l->cfg.aug, l->cfg.seed, epoch, key, m->width, m->height)
-                          : pithp_variant_eval(m->width, m->height, size);
+    uint64_t key = (uint64_t)index, seed = l->cfg.seed;
+    pithp_augment_key(&l->cfg.aug, &seed, &epoch);
+    pithp_variant v = l->cfg.augment ? pithp_variant_draw(&l->cfg.aug, seed, epoch, key, m->width, m->height)
+                                     : pithp_variant_eval(m->width, m->height, size);
     pithp_extra e = { 0 };
     if (l->extra)
-        e = pithp_extra_draw(&l->cfg.aug, l->cfg.seed, epoch, key, size);
+        e = pithp_extra_draw(&l->cfg.aug, seed, epoch, key, size);
     pithp_transform_run(self->transform, pixels, m->width, m->height, &v, e.degrees != 0 ? self->canvas : x);
     if (e.degrees != 0)
         pithp_rotate(self->canvas, size, e.degrees, x);
@@ -302,8 +302,8 @@ static pith_status make_buffers(pith_loader *l)
     }
     for (int t = 0; t < makers; t++) {
         l->thread[t].l = l;
-        l->thread[t].transform = pithp_transform_at((char *)l->scratch + (size_t)t * each, l->c->isa, l->cfg.size,
-                                                    l->d->max_width, l->d->max_height);
+        l->thread[t].transform = pithp_transform_at((char *)l->scratch + (size_t)t * each, l->c->isa,
+                                                    l->cfg.size, l->d->max_width, l->d->max_height);
     }
     return make_extras(l, (size_t)makers);
 }

@@ -2,7 +2,7 @@
    "pith.train.".
 
    The model's own tensors hold the weights as they would be used: the moving average where one is kept.
-   Then the raw weights stand in pith.train.weights. Moments and raw weights are whole blocks, laid out as
+   Then the raw weights stand in pith.train.weights; there, too, where the loss has parameters of its own. Moments and raw weights are whole blocks, laid out as
    the model lays them out; numbers stand in one JSON string, doubles among them as C99 hexadecimal. */
 #include "file/model_file.h"
 #include "train/train.h"
@@ -68,19 +68,39 @@ static bool get_state(json_t *j, pithp_fit_state *s, int64_t *opt_steps)
     return ok;
 }
 
+/* Parameters that the loss alone needs (pith_loss_hook): no file of the model holds them, so the whole block is kept. */
+static bool has_outside(const pith_opt *o, bool *outside)
+{
+    const pith_model *m = o->model;
+    uint8_t *saved = PITHP_NEW_N(o->ctx, uint8_t, m->g->n);
+    *outside = false;
+    if (saved == NULL)
+        return false;
+    pithp_model_mark(m, saved);
+    for (int i = 0; i < m->n_param_nodes; i++)
+        *outside = *outside || !saved[m->params[i]->id];
+    pithp_free(o->ctx, saved);
+    return true;
+}
+
 /* ---- Saving -------------------------------------------------------------------------------------------- */
 pith_status pithp_checkpoint_save(pith_opt *o, json_t *args, const pithp_fit_state *s, const char *path)
 {
     pith_ctx *c = o->ctx;
     char *text = state_text(o, args, s);
-    if (text == NULL)
+    bool outside;
+    if (text == NULL || !has_outside(o, &outside)) {
+        free(text);
         return pithp_nomem(c, "a checkpoint");
+    }
     pithp_st_writer w;
     pithp_st_writer_init(c, &w);
     pith_opt_swap_ema(o); /* the model holds the average now, o->ema the raw weights */
     pithp_model_put(o->model, &w);
     if (o->ema != NULL)
         pithp_st_add_real(&w, KEY_WEIGHTS, PITH_SHAPE(o->n_weights), o->ema);
+    else if (outside)
+        pithp_st_add_real(&w, KEY_WEIGHTS, PITH_SHAPE(o->n_weights), o->model->weights);
     pithp_st_add_real(&w, KEY_M, PITH_SHAPE(o->n_params), o->m);
     if (o->v != NULL)
         pithp_st_add_real(&w, KEY_V, PITH_SHAPE(o->n_params), o->v);
@@ -96,7 +116,12 @@ pith_status pithp_checkpoint_save(pith_opt *o, json_t *args, const pithp_fit_sta
 static pith_status load_blocks(pith_opt *o, const pithp_st_file *f)
 {
     pith_model *m = o->model;
+    bool outside;
+    if (!has_outside(o, &outside))
+        return PITH_ENOMEM;
     pith_status s = pithp_model_get_weights(m, f);
+    if (s == PITH_OK && o->ema == NULL && outside)
+        s = pithp_st_get_real(f, KEY_WEIGHTS, PITH_SHAPE(o->n_weights), m->weights);
     if (s == PITH_OK && o->ema != NULL) {
         pith_opt_swap_ema(o);
         o->swapped = false; /* the average has come to its place */

@@ -58,13 +58,16 @@ pith_loader *pithp_fit_loader(pithp_fit *f, int size)
 static pith_status make_parts(pithp_fit *f)
 {
     const pith_fit_cfg *g = &f->cfg;
+    if (g->loss != NULL && g->loss->begin != NULL && g->loss->begin(g->loss->user, f->m, f->d, g) != PITH_OK)
+        return f->c->status;
     f->args = pithp_fit_args(f->m, f->d, g); /* before anything is frozen */
     if (f->args == NULL)
         return pithp_nomem(f->c, "the run's arguments");
     f->t = pith_trainer_new(f->m, (pith_trainer_cfg){ .batch = g->batch,
                                                       .smoothing = g->smoothing,
                                                       .opt = g->opt,
-                                                      .soft = pithp_mixes(&g->augment) });
+                                                      .soft = pithp_mixes(&g->augment),
+                                                      .loss = g->loss });
     if (f->t == NULL || pithp_fit_stages_begin(f) != PITH_OK)
         return f->c->status;
     f->train = pithp_fit_loader(f, pithp_fit_size(f, 0));

@@ -219,6 +219,10 @@ static void put_augment(json_t *o, const pith_augment_cfg *a)
     for (size_t i = 0; i < PITHP_LEN(later); i++)
         if (later[i].value != 0)
             put_real(o, later[i].key, later[i].value);
+    if (a->variants != 0) {
+        put_int(o, "variants", a->variants);
+        put_hex(o, "variants_seed", a->variants_seed);
+    }
 }
 
 static void put_stages(json_t *o, const pith_fit_cfg *f)
@@ -255,6 +259,8 @@ json_t *pithp_fit_args(const pith_model *m, const pith_data *d, const pith_fit_c
     put_stages(o, f);
     if (f->hook != NULL && f->hook->key != NULL)
         json_object_set_new(o, "hook", json_string_nocheck(f->hook->key));
+    if (f->loss != NULL && f->loss->key != NULL)
+        json_object_set_new(o, "loss", json_string(f->loss->key));
     return o;
 }
 

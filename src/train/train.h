@@ -70,8 +70,9 @@ struct pith_trainer {
     pith_tensor *target, *loss; /* target: class indices, or probabilities when soft */
     bool soft;
     int batch, classes;
-    size_t per;    /* reals of a sample */
-    uint64_t runs; /* batches seen: keys their random numbers */
+    size_t per;                 /* reals of a sample */
+    const pith_loss_hook *hook; /* NULL: the hard loss is the loss */
+    uint64_t runs;              /* batches seen: keys their random numbers */
     int64_t correct;
 };
 

@@ -41,12 +41,35 @@ pith_status pith_trainer_replan(pith_trainer *t, int image_size)
             "trainer: images of %d pixels a side; 1 to 65536 is expected, and a model of images", image_size);
     if (image_size != 0)
         s.d[1] = s.d[2] = image_size;
+    if (t->hook != NULL && t->hook->one_size && !pithp_shape_eq(s, t->m->input->shape))
+        return pithp_error(c, PITH_EINVAL,
+                           "trainer: images of %d pixels a side, but this loss (%.40s) is for the model's "
+                           "own size, %d; train on "
+                           "images of one size",
+                           image_size, t->hook->key != NULL ? t->hook->key : "a hook",
+                           (int)t->m->input->shape.d[1]);
     t->per = (size_t)pithp_count(s);
     pith_plan_free(t->plan);
+    t->plan = NULL;
     pith_tensor *targets[] = { t->loss, t->m->output };
     t->plan = pith_plan_new(targets, 2,
                             (pith_plan_cfg){ .batch = t->batch, .train = true, .image_size = image_size });
     return t->plan == NULL ? c->status : PITH_OK;
+}
+
+/* What the hook makes of the hard loss. */
+static bool add_hook(pith_trainer *t)
+{
+    pith_ctx *c = t->m->ctx;
+    t->loss = t->hook->build(t->hook->user, t->m, t->loss, t->target);
+    if (t->loss == NULL || t->loss->poison)
+        return c->status != PITH_OK
+                   ? false
+                   : pithp_error(c, PITH_EINVAL, "trainer: the hook built no loss") == PITH_OK;
+    if (t->loss->g == t->m->g && t->loss->dtype == PITH_F32 && pithp_count(t->loss->shape) == 1)
+        return true;
+    pithp_error(c, PITH_ESHAPE, "trainer: the hook's loss must be one float of the model's graph");
+    return false;
 }
 
 static bool build(pith_trainer *t, pith_trainer_cfg cfg)
@@ -56,7 +79,7 @@ static bool build(pith_trainer *t, pith_trainer_cfg cfg)
                         : pith_model_add_input(t->m, "label", PITH_I32, PITH_SCALAR);
     t->loss = pith_cross_entropy(t->m->output, t->target,
                                  (pith_cross_entropy_cfg){ .smoothing = PITH_OR(cfg.smoothing, 0.1) });
-    if (t->loss == NULL || t->loss->poison)
+    if (t->loss == NULL || t->loss->poison || (t->hook != NULL && !add_hook(t)))
         return false;
     t->opt = pith_opt_new_model(t->m, cfg.opt);
     if (t->opt == NULL || pith_trainer_replan(t, cfg.image_size) != PITH_OK)
@@ -88,6 +111,7 @@ pith_trainer *pith_trainer_new(pith_model *m, pith_trainer_cfg cfg)
     t->batch = cfg.batch ? cfg.batch : 64;
     t->classes = classes;
     t->soft = cfg.soft;
+    t->hook = cfg.loss;
     bool ok = build(t, cfg);
     pithp_own(c, &t->obj, trainer_destroy);
     if (ok)
@@ -173,6 +197,8 @@ double pithp_trainer_gradient(pith_trainer *t, const pith_batch *b)
     if (batch_ok(t, b))
         return NAN;
     fill(t, b);
+    if (t->hook != NULL && t->hook->feed != NULL && t->hook->feed(t->hook->user, t->plan, b) != PITH_OK)
+        return NAN;
     if (pith_plan_forward(t->plan, b->n, t->runs))
         return NAN;
     double loss = *(const pith_real *)pith_plan_value(t->plan, t->loss);
