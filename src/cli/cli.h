@@ -101,6 +101,8 @@ typedef struct {
 #define STYLE_OPT(o) \
     FLAG("torch-style", 0, (o).torch, "pad and normalise as PyTorch's networks do (for timm's weights)")
 pith_model *open_model(pith_ctx *c, const char *name, model_opts o);
+/* The same for a training on d: of its classes and size, which the model then remembers. NULL after an error. */
+pith_model *open_student(pith_ctx *c, const char *name, model_opts o, const pith_data *d);
 bool is_family(const char *name);
 const char *class_name(const pith_model *m, int i,
                        char buf[32]);      /* from the model's "classes", else the number */
@@ -187,7 +189,7 @@ void progress_count(progress_view *v, const char *what, int64_t done, int64_t to
 void progress_close(progress_view *v);
 
 /* ---- Verbs --------------------------------------------------------------------------------------------------- */
-extern const verb verb_train, verb_lr_find, verb_eval, verb_predict, verb_info, verb_bench, verb_data, verb_export,
-    verb_quantize, verb_qat, verb_analyze;
+extern const verb verb_train, verb_lr_find, verb_eval, verb_predict, verb_info, verb_bench, verb_data,
+    verb_export, verb_quantize, verb_qat, verb_analyze, verb_distill;
 
 #endif

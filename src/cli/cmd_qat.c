@@ -2,8 +2,6 @@
 #include "cli/quant_opts.h"
 #include "cli/run.h"
 
-#include <string.h>
-
 typedef struct {
     common k;
     recipe r;
@@ -13,30 +11,6 @@ typedef struct {
     const char *model, *data;
     double max_bad;
 } options;
-
-/* ---- The recipe: the float run's, but shorter and gentler ---- */
-static bool inherit(options *o, opt *table, json_t **keep)
-{
-    static const char *const own[] = { "epochs", "lr",     "warmup",         "init",
-                                       "head",   "freeze", "unfreeze-after", NULL };
-    double lr;
-    if (!run_inherit(o->model, table, own, keep, &lr))
-        return false;
-    if (o->r.lr == 0 && lr > 0)
-        o->r.lr = lr / 10;
-    return true;
-}
-
-/* Filled in here, and not left to pith_fit, so that they stand in args.json. */
-static void defaults(recipe *r)
-{
-    bool sgd = r->optimizer == NULL || strcmp(r->optimizer, "sgd") == 0;
-    r->epochs = r->epochs ? r->epochs : 8;
-    r->batch = r->batch ? r->batch : 64;
-    r->accumulate = r->accumulate ? r->accumulate : 1;
-    r->lr = r->lr != 0 || !sgd ? r->lr : 0.01 * r->batch * r->accumulate / 64;
-    r->warmup = r->warmup != 0 ? r->warmup : 0.5;
-}
 
 /* ---- The training ---- */
 static int finish(const options *o, pith_model *m, pith_data *d)
@@ -60,11 +34,6 @@ static int finish(const options *o, pith_model *m, pith_data *d)
     return EXIT_DONE;
 }
 
-static int64_t all_steps(const recipe *r, const pith_data *d)
-{
-    return pith_data_count(d, PITH_TRAIN) / r->batch / r->accumulate * r->epochs;
-}
-
 static int train(options *o, const opt *table)
 {
     pith_quant_cfg q;
@@ -79,7 +48,7 @@ static int train(options *o, const opt *table)
     pith_data *d = size == 0 ? NULL : open_data(c, o->data, size, &o->k, o->max_bad);
     if (d == NULL)
         return failed(c);
-    if (!qat_opts_cfg(&o->q, &o->a, all_steps(&o->r, d), &q) || !recipe_fits(&o->r, m)) {
+    if (!qat_opts_cfg(&o->q, &o->a, run_steps(&o->r, d), &q) || !recipe_fits(&o->r, m)) {
         pith_ctx_free(c);
         return EXIT_USAGE;
     }
@@ -119,13 +88,13 @@ static int run(int argc, char **argv)
     status = EXIT_USAGE;
     if (fresh && n == 0)
         say("qat: a trained model (as run/last.pith) is needed");
-    else if (fresh ? !inherit(&o, table, &keep) : !run_read(&o.run, table, &keep))
+    else if (fresh ? !run_inherit_qat(o.model, &o.r, table, &keep) : !run_read(&o.run, table, &keep))
         status = EXIT_FAILED;
     else if (o.data == NULL)
         say("qat: --data DIR is needed");
     else {
         o.model = fresh ? o.model : o.run.model;
-        defaults(&o.r);
+        run_qat_defaults(&o.r);
         status = train(&o, table);
     }
     json_decref(keep);

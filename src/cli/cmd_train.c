@@ -27,12 +27,9 @@ static bool fit_cfg(train_opts *o, pith_fit_cfg *f)
 /* ---- The training ---- */
 static pith_model *make_model(pith_ctx *c, train_opts *o, const pith_data *d)
 {
-    o->net.image_size = pith_data_size(d);
-    o->net.classes = pith_data_classes(d);
-    o->net.channels = 3;
-    pith_model *m = open_model(c, o->model, o->net);
+    pith_model *m = open_student(c, o->model, o->net, d);
     pith_import_cfg import = { .new_head = o->head != NULL };
-    if (m == NULL || remember_classes(m, d) != PITH_OK)
+    if (m == NULL)
         return NULL;
     if (o->init != NULL && o->run.resume == NULL && /* a resumed run takes its weights from its checkpoint */
         pith_model_import_safetensors(m, o->init, import) != PITH_OK)

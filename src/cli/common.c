@@ -84,6 +84,15 @@ pith_model *open_model(pith_ctx *c, const char *name, model_opts o)
                                                 .style = o.torch ? PITH_STYLE_TORCH : PITH_STYLE_TF });
 }
 
+pith_model *open_student(pith_ctx *c, const char *name, model_opts o, const pith_data *d)
+{
+    o.image_size = pith_data_size(d);
+    o.classes = pith_data_classes(d);
+    o.channels = 3;
+    pith_model *m = open_model(c, name, o);
+    return m == NULL || remember_classes(m, d) != PITH_OK ? NULL : m;
+}
+
 int model_image_size(const pith_model *m)
 {
     pith_shape s = pith_shape_of(pith_model_input(m));

@@ -120,6 +120,33 @@ bool run_inherit(const char *model, opt *table, const char *const *own, json_t *
     return opts_from_json(table, args, path);
 }
 
+bool run_inherit_qat(const char *model, recipe *r, opt *table, json_t **keep)
+{
+    static const char *const own[] = { "epochs", "lr",     "warmup",         "init",
+                                       "head",   "freeze", "unfreeze-after", NULL };
+    double lr;
+    if (!run_inherit(model, table, own, keep, &lr))
+        return false;
+    if (r->lr == 0 && lr > 0)
+        r->lr = lr / 10;
+    return true;
+}
+
+void run_qat_defaults(recipe *r)
+{
+    bool sgd = r->optimizer == NULL || strcmp(r->optimizer, "sgd") == 0;
+    r->epochs = r->epochs ? r->epochs : 8;
+    r->batch = r->batch ? r->batch : 64;
+    r->accumulate = r->accumulate ? r->accumulate : 1;
+    r->lr = r->lr != 0 || !sgd ? r->lr : 0.01 * r->batch * r->accumulate / 64;
+    r->warmup = r->warmup != 0 ? r->warmup : 0.5;
+}
+
+int64_t run_steps(const recipe *r, const pith_data *d)
+{
+    return pith_data_count(d, PITH_TRAIN) / r->batch / r->accumulate * r->epochs;
+}
+
 /* ---- The training ---- */
 pith_status run_fit(const run_folder *f, pith_model *m, pith_data *d, pith_fit_cfg cfg, bool quiet)
 {
@@ -134,7 +161,9 @@ pith_status run_fit(const run_folder *f, pith_model *m, pith_data *d, pith_fit_c
     progress_open(&view, quiet);
     pith_status s = pith_fit(m, d, cfg);
     progress_close(&view);
-    if (s == PITH_ESTOPPED)
+    if (s == PITH_ESTOPPED && !exists(f->out, "last.pith"))
+        say("stopped before the first step: there is nothing to go on from");
+    else if (s == PITH_ESTOPPED)
         say("stopped and saved; 'pith %s --resume %s' goes on as if nothing had happened", f->verb, f->out);
     return s;
 }
