@@ -4,6 +4,7 @@
 
 #include "fit_help.h"
 #include <pith/distill.h>
+#include <pith/prune.h>
 #include <pith/quant.h>
 #include <stdio.h>
 

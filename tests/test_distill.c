@@ -262,6 +262,40 @@ START_TEST(integer_teacher)
 }
 END_TEST
 
+/* Masks grow while a teacher helps; then the pruned model learns its integers from its float self: zeros stay zeros, and the regressors
+   are no layers that pruning counts. */
+START_TEST(pruned_then_quantized)
+{
+    fit_setup s = fit_begin(1);
+    pith_model *t = make_teacher(s.c);
+    const pith_prune_cfg prune = { .target = 0.6, .per_layer = true };
+    pith_prune_facts before, after;
+    ok(s.c, pith_prune_info(s.m, prune, &before));
+    pith_distill *k = pith_distill_new(
+        s.m, &t, 1, (pith_distill_cfg){ .kinds = PITH_DISTILL_RESPONSE | PITH_DISTILL_FEATURE });
+    ck_assert_msg(k != NULL, "%s", pith_error_text(s.c));
+    pith_fit_cfg f = distill_small;
+    f.loss = pith_distill_loss(k);
+    ok(s.c, pith_prune_fit(s.m, s.d, prune,
+                           (pith_prune_schedule){ .kind = PITH_PRUNE_POLYNOMIAL, .frequency = 2 }, f));
+    pith_distill_free(k);
+    ok(s.c, pith_prune_info(s.m, prune, &after));
+    ck_assert_int_eq(after.weights, before.weights);
+    ck_assert_msg(fabs((double)after.held / (double)after.weights - 0.6) < 0.01, "%lld of %lld",
+                  (long long)after.held, (long long)after.weights);
+    pith_model *own = pith_model_clone(s.m);
+    int64_t zeros = 0, n;
+    ok(s.c, qat_fit(&s, own, 2));
+    const pith_real *w = pith_model_weights(s.m, &n);
+    for (int64_t i = 0; i < n; i++)
+        zeros += w[i] == 0;
+    ck_assert_msg(zeros >= after.held, "%lld zeros of %lld", (long long)zeros, (long long)after.held);
+    pith_eval_result r;
+    ok(s.c, pith_evaluate(s.m, s.d, PITH_VAL, 0, &r));
+    pith_ctx_free(s.c);
+}
+END_TEST
+
 /* Mixed images: the teacher sees the mixture. */
 START_TEST(mixed_images)
 {
@@ -301,6 +335,7 @@ int main(void)
     tcase_add_test(t, another_teacher_does_not_go_on);
     tcase_add_test(t, teaches_itself);
     tcase_add_test(t, integer_teacher);
+    tcase_add_test(t, pruned_then_quantized);
     tcase_add_test(t, mixed_images);
     tcase_add_test(t, left_to_the_context);
     return suite_run("distill", s);
