@@ -158,6 +158,8 @@ typedef struct {
             own flags come back afterwards
    freeze_epochs  after so many epochs all of it trains; 0: never
    keep_after  after so many epochs the weights are kept as out/early.pith, for pruning that rewinds to them; 0: never
+   class_weights  [n_class_weights] what a sample of each class counts in the loss, 0 or more; NULL: 1 each. The loss is their
+            weighted mean. balance: n / (K n_k) instead, of n training images of K classes, n_k of class k
    hook     NULL: none
    loss     NULL, or what is trained in place of the hard loss; the losses that are told are then of it
    stop     polled between steps: when *stop is not 0 the state is saved and PITH_ESTOPPED returned
@@ -184,6 +186,9 @@ struct pith_fit_cfg {
     int keep_after;
     const pith_step_hook *hook;
     const pith_loss_hook *loss;
+    const double *class_weights;
+    int n_class_weights;
+    bool balance;
 };
 
 /* Trains m on d. The model ends with the moving average of its weights where one was kept (the default), else with the last
@@ -248,7 +253,8 @@ PITH_API pith_status pith_predict(pith_model *m, const pith_real *x, int64_t n, 
    batch 0: 64; smoothing 0: 0.1, PITH_ZERO none. It is the context's, until freed.
    soft        takes batches of mixed images (pith_batch's other and weight; a batch without them is as good)
    image_size  side of the images, where not the model's own; 0: the model's
-   loss        as in pith_fit_cfg; its begin is not called */
+   loss        as in pith_fit_cfg; its begin is not called
+   class_weights  as in pith_fit_cfg; copied */
 typedef struct {
     int batch;
     double smoothing;
@@ -256,6 +262,8 @@ typedef struct {
     bool soft;
     int image_size;
     const pith_loss_hook *loss;
+    const double *class_weights;
+    int n_class_weights;
 } pith_trainer_cfg;
 PITH_API pith_trainer *pith_trainer_new(pith_model *m, pith_trainer_cfg cfg);
 /* One forward, backward and optimiser step at learning rate lr; returns the loss (NaN after an error). A mixed sample's

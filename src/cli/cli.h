@@ -12,7 +12,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 typedef enum { OPT_FLAG, OPT_INT, OPT_REAL, OPT_TEXT, OPT_LIST, OPT_SEED, OPT_END } opt_kind;
 
 /* What an option that may be repeated was given. */
-enum { LIST_MOST = 32 };
+enum { LIST_MOST = 32, CLASSES_MOST = 1000 };
 typedef struct {
     const char *text[LIST_MOST];
     int n;
@@ -112,7 +112,7 @@ pith_data *open_data(pith_ctx *c, const char *dir, int size, const common *k, do
 
 /* ---- recipe.c: how a network is trained; shared by train and lr-find ------------------------------------------ */
 typedef struct {
-    const char *optimizer, *schedule;
+    const char *optimizer, *schedule, *class_weights;
     int epochs, batch, accumulate, unfreeze_after;
     double lr, momentum, weight_decay, clip, ema, smoothing, warmup, final_lr, gamma, step_epochs;
     double crop_min, jitter, hue, rotate, cutout, mixup, cutmix, mix_share;
@@ -122,7 +122,8 @@ typedef struct {
     pith_lr_scale scales[LIST_MOST];
     char patterns[LIST_MOST][128];
     pith_size_step sizes[LIST_MOST];
-    int n_sizes;
+    int n_sizes, n_weights;
+    double weights[CLASSES_MOST];
 } recipe;
 
 #define RECIPE_OPTS(r)                                                                                     \
@@ -143,6 +144,8 @@ typedef struct {
         REAL("ema", 0, (r).ema, "DECAY", 0, 0.999999,                                                      \
              "moving average of the weights (default 0.999); 0: off"),                                     \
         REAL("smoothing", 0, (r).smoothing, "S", 0, 0.9, "label smoothing (default 0.1)"),                 \
+        TEXT("class-weights", 0, (r).class_weights, "balanced|W,W,...",                                    \
+             "what an image of each class counts; balanced: every class as a whole the same (default 1)"), \
         LIST("freeze", 0, (r).freeze, "PATTERN",                                                           \
              "do not train parameters of these names; '!PATTERN' frees some again; may be repeated"),      \
         FLAG("no-augment", 0, (r).no_augment, "no random crops, flips or colours"),                        \

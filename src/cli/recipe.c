@@ -62,6 +62,29 @@ static bool read_freeze(const recipe *r)
     return true;
 }
 
+/* "balanced", or a number for each class, in the order of their names. */
+static bool read_weights(recipe *r)
+{
+    const char *at = r->class_weights;
+    r->n_weights = 0;
+    if (at == NULL || strcmp(at, "balanced") == 0)
+        return true;
+    for (;; at++) {
+        char *end;
+        double w = strtod(at, &end);
+        if (end == at || !(w >= 0 && w <= 1e6) || (*end != ',' && *end != 0) || r->n_weights == CLASSES_MOST)
+            break;
+        r->weights[r->n_weights++] = w;
+        if (*end == 0)
+            return true;
+        at = end;
+    }
+    say("--class-weights %s: 'balanced', or a number from 0 to 1e6 for each class (%d at most), as '1,2.5', "
+        "is expected",
+        r->class_weights, CLASSES_MOST);
+    return false;
+}
+
 static bool mixes(const char *option, double a)
 {
     if (a == 0 || a == PITH_ZERO || a >= 0.01)
@@ -101,13 +124,16 @@ bool recipe_read(recipe *r, uint64_t seed, pith_fit_cfg *f)
     int kind, schedule;
     if (!choose(r->optimizer, optimizers, 3, &kind, "optimizer") ||
         !choose(r->schedule, schedules, 5, &schedule, "schedule") || !read_scales(r) || !read_freeze(r) ||
-        !mixes("mixup", r->mixup) || !mixes("cutmix", r->cutmix))
+        !read_weights(r) || !mixes("mixup", r->mixup) || !mixes("cutmix", r->cutmix))
         return false;
     *f = (pith_fit_cfg){ .epochs = r->epochs,
                          .batch = r->batch,
                          .seed = seed,
                          .smoothing = r->smoothing,
                          .accumulate = r->accumulate,
+                         .class_weights = r->n_weights > 0 ? r->weights : NULL,
+                         .n_class_weights = r->n_weights,
+                         .balance = r->class_weights != NULL && r->n_weights == 0,
                          .augment = augmentation(r),
                          .freeze = r->freeze.text,
                          .n_freeze = r->freeze.n,

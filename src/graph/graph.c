@@ -110,6 +110,16 @@ static bool leaf_store(pith_tensor *t, bool grad)
     return true;
 }
 
+pith_tensor *pithp_node_data(pithp_graph *g, pith_dtype dtype, pith_shape shape, const void *data)
+{
+    pith_tensor *t = pithp_node_new(g, PITHP_NODE_DATA, dtype, shape, NULL);
+    if (t == NULL || !leaf_store(t, false))
+        return &g->poison;
+    if (data != NULL)
+        memcpy(t->value, data, (size_t)pithp_count(shape) * pithp_dtype_size(dtype));
+    return t;
+}
+
 pith_tensor *pith_leaf(pith_ctx *c, pith_dtype dtype, pith_shape shape, const void *data)
 {
     pithp_graph *g = pithp_ctx_graph(c);
@@ -117,12 +127,7 @@ pith_tensor *pith_leaf(pith_ctx *c, pith_dtype dtype, pith_shape shape, const vo
         return NULL;
     if (!leaf_shape_ok(c, shape, "pith_leaf"))
         return &g->poison;
-    pith_tensor *t = pithp_node_new(g, PITHP_NODE_DATA, dtype, shape, NULL);
-    if (t == NULL || !leaf_store(t, false))
-        return &g->poison;
-    if (data != NULL)
-        memcpy(t->value, data, (size_t)pithp_count(shape) * pithp_dtype_size(dtype));
-    return t;
+    return pithp_node_data(g, dtype, shape, data);
 }
 
 pith_tensor *pith_scalar(pith_ctx *c, double value)

@@ -69,6 +69,8 @@ void pithp_graph_free_plans(pith_ctx *c, const pithp_graph *g);
 pith_tensor *pithp_poison(pith_ctx *c); /* never NULL unless memory ran out at once */
 pith_tensor *pithp_node_new(pithp_graph *g, pithp_node_kind kind, pith_dtype dtype, pith_shape shape,
                             const char *name);
+pith_tensor *pithp_node_data(pithp_graph *g, pith_dtype dtype, pith_shape shape,
+                             const void *data); /* NULL: zeroes */
 pith_tensor *pithp_node_input(pithp_graph *g, const char *name, pith_dtype dtype, pith_shape shape);
 pith_tensor *pithp_node_param(pithp_graph *g, const char *name, pith_shape shape, pithp_init init,
                               double scale, bool decay);

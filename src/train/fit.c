@@ -55,9 +55,23 @@ pith_loader *pithp_fit_loader(pithp_fit *f, int size)
                                                     .size = size });
 }
 
+static pith_status balance(pithp_fit *f)
+{
+    if (!f->cfg.balance)
+        return PITH_OK;
+    f->cfg.n_class_weights = pith_data_classes(f->d);
+    f->cfg.class_weights = f->balanced = PITHP_NEW_N(f->c, double, f->cfg.n_class_weights);
+    if (f->balanced == NULL)
+        return f->c->status;
+    pithp_class_weights_balance(f->d, f->balanced);
+    return PITH_OK;
+}
+
 static pith_status make_parts(pithp_fit *f)
 {
     const pith_fit_cfg *g = &f->cfg;
+    if (balance(f) != PITH_OK)
+        return f->c->status;
     if (g->loss != NULL && g->loss->begin != NULL && g->loss->begin(g->loss->user, f->m, f->d, g) != PITH_OK)
         return f->c->status;
     f->args = pithp_fit_args(f->m, f->d, g); /* before anything is frozen */
@@ -67,7 +81,9 @@ static pith_status make_parts(pithp_fit *f)
                                                       .smoothing = g->smoothing,
                                                       .opt = g->opt,
                                                       .soft = pithp_mixes(&g->augment),
-                                                      .loss = g->loss });
+                                                      .loss = g->loss,
+                                                      .class_weights = g->class_weights,
+                                                      .n_class_weights = g->n_class_weights });
     if (f->t == NULL || pithp_fit_stages_begin(f) != PITH_OK)
         return f->c->status;
     f->train = pithp_fit_loader(f, pithp_fit_size(f, 0));
@@ -228,6 +244,7 @@ static void take_down(pithp_fit *f, bool use_average)
     pith_trainer_free(f->t);
     pithp_runlog_close(f->c, &f->log);
     json_decref(f->args);
+    pithp_free(f->c, f->balanced);
     pithp_free(f->c, f->last);
     pithp_free(f->c, f->best);
     pithp_free(f->c, f->early);

@@ -13,6 +13,7 @@ typedef struct {
     pithp_evaluator *e; /* NULL: no validation images */
     pith_loader *train, *val;
     json_t *args;
+    double *balanced;          /* [classes]; NULL: cfg.balance is off */
     char *last, *best, *early; /* paths; NULL: nothing is written */
     pithp_runlog log;
     pithp_fit_state st;

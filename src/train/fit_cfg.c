@@ -45,6 +45,38 @@ bool pithp_mixes(const pith_augment_cfg *a)
     return PITH_OR(a->mixup, 0) != 0 || PITH_OR(a->cutmix, 0) != 0;
 }
 
+pith_status pithp_class_weights_check(pith_ctx *c, const double *w, int n, int classes)
+{
+    if (n != classes)
+        return pithp_error(c, PITH_EINVAL,
+                           "training: %d class weights, but %d classes; one for each is expected", n,
+                           classes);
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        if (!(w[i] >= 0 && w[i] <= 1e6))
+            return pithp_error(c, PITH_EINVAL, "training: class %d has weight %g; 0 to 1e6 is expected", i,
+                               w[i]);
+        sum += w[i];
+    }
+    return sum > 0 ? PITH_OK : pithp_error(c, PITH_EINVAL, "training: all class weights are 0");
+}
+
+/* w [classes]: the same weight for every class as a whole, 1 for an image on average. */
+void pithp_class_weights_balance(const pith_data *d, double *w)
+{
+    int classes = pith_data_classes(d);
+    int64_t n = pith_data_count(d, PITH_TRAIN), all = n + pith_data_count(d, PITH_VAL);
+    for (int i = 0; i < classes; i++)
+        w[i] = 0;
+    for (int64_t i = 0; i < all; i++) {
+        pith_sample s = pith_data_at(d, i);
+        if (s.split == PITH_TRAIN)
+            w[s.label]++;
+    }
+    for (int i = 0; i < classes; i++) /* a class without an image: whatever it is, nothing asks */
+        w[i] = w[i] > 0 ? (double)n / (classes * w[i]) : 1;
+}
+
 static pith_status schedule_check(pith_ctx *c, const pith_schedule_cfg *s)
 {
     const struct {
@@ -99,6 +131,9 @@ pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *f, int data_size)
     if (f->resume && f->out == NULL)
         return pithp_error(c, PITH_EINVAL,
                            "training: resume needs the run folder (out) that it shall go on from");
+    if (f->balance && f->class_weights != NULL)
+        return pithp_error(c, PITH_EINVAL,
+                           "training: class weights are given, and balance asks for others; one of the two");
     pith_opt_cfg opt = pithp_opt_defaults(f->opt);
     pith_status s = pithp_opt_check(c, &opt);
     if (s == PITH_OK)
@@ -253,6 +288,8 @@ json_t *pithp_fit_args(const pith_model *m, const pith_data *d, const pith_fit_c
     put_int(o, "batch", f->batch);
     put_int(o, "accumulate", f->accumulate);
     put_real(o, "smoothing", f->smoothing);
+    for (int i = 0; i < f->n_class_weights && f->class_weights != NULL; i++)
+        put_item(o, "class_weights", "%.17g", f->class_weights[i]);
     put_opt(o, f->opt);
     put_schedule(o, &f->schedule);
     put_augment(o, &f->augment);

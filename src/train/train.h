@@ -128,6 +128,8 @@ pith_status pithp_evaluate_with(pithp_evaluator *e, pith_loader *l, const volati
 
 /* ---- fit_cfg.c: the one place of the recipe ------------------------------------------------------------ */
 pith_fit_cfg pithp_fit_defaults(pith_fit_cfg cfg, int64_t n_train);
+pith_status pithp_class_weights_check(pith_ctx *c, const double *w, int n, int classes);
+void pithp_class_weights_balance(const pith_data *d, double *w); /* w [classes] */
 pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *filled, int data_size);
 pith_status pithp_fit_check_stages(pith_ctx *c, const pith_fit_cfg *filled, int data_size); /* fit_stage.c */
 pith_status pithp_freeze(pith_model *m, const char *const *patterns,

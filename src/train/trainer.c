@@ -72,13 +72,31 @@ static bool add_hook(pith_trainer *t)
     return false;
 }
 
+/* *w: NULL where there are none. */
+static bool class_weights(pith_trainer *t, const pith_trainer_cfg *cfg, pith_tensor **w)
+{
+    *w = NULL;
+    if (cfg->class_weights == NULL)
+        return true;
+    if (pithp_class_weights_check(t->m->ctx, cfg->class_weights, cfg->n_class_weights, t->classes))
+        return false;
+    *w = pithp_node_data(t->m->g, PITH_F32, PITH_SHAPE(t->classes), NULL);
+    for (int i = 0; i < t->classes && !(*w)->poison; i++)
+        ((pith_real *)(*w)->value)[i] = (pith_real)cfg->class_weights[i];
+    return !(*w)->poison;
+}
+
 static bool build(pith_trainer *t, pith_trainer_cfg cfg)
 {
     pith_ctx *c = t->m->ctx;
+    pith_tensor *w;
+    if (!class_weights(t, &cfg, &w))
+        return false;
     t->target = t->soft ? pith_model_add_input(t->m, "target", PITH_F32, PITH_SHAPE(t->classes))
                         : pith_model_add_input(t->m, "label", PITH_I32, PITH_SCALAR);
-    t->loss = pith_cross_entropy(t->m->output, t->target,
-                                 (pith_cross_entropy_cfg){ .smoothing = PITH_OR(cfg.smoothing, 0.1) });
+    t->loss = pith_cross_entropy(
+        t->m->output, t->target,
+        (pith_cross_entropy_cfg){ .smoothing = PITH_OR(cfg.smoothing, 0.1), .class_weights = w });
     if (t->loss == NULL || t->loss->poison || (t->hook != NULL && !add_hook(t)))
         return false;
     t->opt = pith_opt_new_model(t->m, cfg.opt);
