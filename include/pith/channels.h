@@ -4,7 +4,7 @@
 #ifndef PITH_CHANNELS_H
 #define PITH_CHANNELS_H
 
-#include <pith/model.h>
+#include <pith/prune.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,12 +18,6 @@ typedef enum { PITH_CUT_CHANNELS = 0, PITH_CUT_BLOCKS } pith_cut_unit;
 /* What the target is a share of. RAM: bytes of the activations of one sample as pith plans them for inference in float. */
 typedef enum { PITH_CUT_MACS = 0, PITH_CUT_PARAMETERS, PITH_CUT_RAM } pith_cut_of;
 
-/* What makes a channel or a block important. L2, L1: the mean square or mean absolute value of its weights in a layer; BN: |gamma| of
-   the batch norms behind (Liu et al., "Network slimming", ICCV 2017), groups without any keep all their channels; RANDOM: by
-   cfg.seed, the control. A channel of several layers has the mean of its importances there, each divided by its layer's
-   mean. */
-typedef enum { PITH_CUT_L2 = 0, PITH_CUT_L1, PITH_CUT_BN, PITH_CUT_RANDOM } pith_cut_criterion;
-
 /* Zero is the default of all but target.
    target     the share of multiply-adds (parameters, RAM) to be rid of, above 0 and below 1; at least so much goes
    per_layer  every group of channels loses the same share of them; else the least important of all groups go
@@ -31,16 +25,20 @@ typedef enum { PITH_CUT_L2 = 0, PITH_CUT_L1, PITH_CUT_BN, PITH_CUT_RANDOM } pith
    keep       the least share of a group's channels that stays, so that no layer empties; 0: 0.1; PITH_ZERO: one channel
    skip       "stem.*,head.*": layers of these names keep all their channels (blocks of a layer so named stay). Channels that
               they have in common with others stay there too
-   seed       of PITH_CUT_RANDOM */
+   criterion  what makes a channel important: PITH_PRUNE_L1, L2: its weights in a layer; BN: |gamma| of the batch norms, groups
+              without any keep all their channels; TAYLOR; RANDOM. A channel of several layers has the mean of its importances
+              there, each divided by its layer's mean. Blocks: all weights of the branch (BN: the last gamma; no TAYLOR)
+   seed       of RANDOM, and of the images of TAYLOR, samples of them (0: 512) */
 typedef struct {
     pith_cut_unit unit;
     pith_cut_of of;
     double target;
-    pith_cut_criterion criterion;
+    pith_prune_criterion criterion;
     bool per_layer;
     int multiple;
     double keep;
     const char *skip;
+    int samples;
     uint64_t seed;
 } pith_channels_cfg;
 
@@ -52,11 +50,13 @@ typedef struct {
 
 /* Removes the least important channels (or blocks) of a model until the target is met. Plans, trainers and optimisers made of
    m before refuse to run; weights that stay keep their values and their running statistics, so that training may go on.
+   d        for TAYLOR alone; else it may be NULL
    result   NULL, or filled in
    errors   m is then as it was. PITH_EINVAL: target, multiple or keep out of range; skip matches nothing; nothing can go; the target cannot
             be reached (how far it goes, and which layer has most left); PITH_ENAN names the layer; PITH_ENOMEM
    source   groups: Fang et al., "DepGraph", CVPR 2023; blocks: Veit et al., NeurIPS 2016. Since 0.1. */
-PITH_API pith_status pith_channels_prune(pith_model *m, pith_channels_cfg cfg, pith_channels_result *result);
+PITH_API pith_status pith_channels_prune(pith_model *m, pith_data *d, pith_channels_cfg cfg,
+                                         pith_channels_result *result);
 
 /* ---- By hand ---------------------------------------------------------------------------------------------------- */
 

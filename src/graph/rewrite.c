@@ -4,8 +4,9 @@
 #include <string.h>
 
 typedef struct pithp_rewrite_value {
-    const pith_tensor *leaf;
-    pith_real *values;
+    pith_tensor *leaf;
+    pith_real *values; /* NULL: a mask alone */
+    uint8_t *mask;     /* NULL: none */
 } value;
 
 pith_tensor *pithp_rewrite_in(const pithp_rewrite *r, const pith_tensor *t, int i)
@@ -43,26 +44,40 @@ pith_tensor *pithp_rewrite_copy(pithp_rewrite *r, const pith_tensor *t)
     return pith_op_apply(t->op, t->attr, t->name, t->n_in, in);
 }
 
-bool pithp_rewrite_fill(pithp_rewrite *r, const pith_tensor *leaf, const pith_real *values)
+/* A copy of n bytes; NULL for none. */
+static bool copy_bytes(pith_ctx *c, const void *from, size_t n, void *to)
+{
+    void *copy = from == NULL ? NULL : pithp_alloc(c, n, 1);
+    if (copy != NULL)
+        memcpy(copy, from, n);
+    *(void **)to = copy;
+    return from == NULL || copy != NULL;
+}
+
+static bool later(pithp_rewrite *r, const pith_tensor *leaf, const pith_real *values, const uint8_t *mask)
 {
     pith_ctx *c = r->to->ctx;
     size_t n = (size_t)pithp_count(leaf->shape);
     if (!pithp_grow(c, &r->values, &r->cap_values, r->n_values, sizeof *r->values))
         return false;
-    pith_real *copy = PITHP_NEW_N(c, pith_real, n);
-    if (copy == NULL)
-        return false;
-    memcpy(copy, values, n * sizeof *copy);
-    r->values[r->n_values++] = (value){ leaf, copy };
-    return true;
+    value *v = &r->values[r->n_values];
+    *v = (value){ .leaf = (pith_tensor *)(uintptr_t)leaf };
+    r->n_values++; /* end() frees what was copied */
+    return copy_bytes(c, values, n * sizeof *values, &v->values) && copy_bytes(c, mask, n, &v->mask);
 }
 
-pith_tensor *pithp_rewrite_leaf(pithp_rewrite *r, const pith_tensor *t, pith_shape shape, const void *values)
+bool pithp_rewrite_fill(pithp_rewrite *r, const pith_tensor *leaf, const pith_real *values)
+{
+    return later(r, leaf, values, NULL);
+}
+
+pith_tensor *pithp_rewrite_leaf(pithp_rewrite *r, const pith_tensor *t, pith_shape shape, const void *values,
+                                const uint8_t *mask)
 {
     pith_tensor *n = copy_leaf(r->to->g, t, shape, values);
     if (n == NULL || t->kind == PITHP_NODE_DATA)
         return n;
-    return pithp_rewrite_fill(r, n, values) ? n : NULL;
+    return later(r, n, values, mask) ? n : NULL;
 }
 
 /* The name, or the name with a number where another node of either graph has it. */
@@ -158,6 +173,9 @@ static pith_status copy_masks(const pithp_rewrite *r)
             pithp_shape_eq(n->shape, t->shape))
             s = pithp_model_mask_param(r->to, n, t->mask);
     }
+    for (size_t i = 0; i < r->n_values && s == PITH_OK; i++)
+        if (r->values[i].mask != NULL)
+            s = pithp_model_mask_param(r->to, r->values[i].leaf, r->values[i].mask);
     return s;
 }
 
@@ -177,8 +195,10 @@ static void copy_weights(const pithp_rewrite *r)
 
 static void end(pithp_rewrite *r, pith_ctx *c)
 {
-    for (size_t i = 0; i < r->n_values; i++)
+    for (size_t i = 0; i < r->n_values; i++) {
         pithp_free(c, r->values[i].values);
+        pithp_free(c, r->values[i].mask);
+    }
     pithp_free(c, r->values);
     pithp_free(c, r->map);
     pithp_free(c, r->uses);

@@ -31,9 +31,10 @@ pith_tensor *pithp_rewrite_in(const pithp_rewrite *r, const pith_tensor *t, int 
 /* t itself: the same op on what stands for its operands, or the same leaf. */
 pith_tensor *pithp_rewrite_copy(pithp_rewrite *r, const pith_tensor *t);
 
-/* The leaf t with another shape, name and all else being its own. values: all elements of the new shape, of t's type; copied.
-   NULL: no memory. */
-pith_tensor *pithp_rewrite_leaf(pithp_rewrite *r, const pith_tensor *t, pith_shape shape, const void *values);
+/* The leaf t with another shape, name and all else being its own. values: all elements of the new shape, of t's type; mask: as
+   many bytes, of a parameter (graph/model.h), or NULL; both copied. NULL: no memory. */
+pith_tensor *pithp_rewrite_leaf(pithp_rewrite *r, const pith_tensor *t, pith_shape shape, const void *values,
+                                const uint8_t *mask);
 
 /* New leaves of the new graph; their names are made unique where they are taken. values: of all elements, copied; NULL:
    zeros. Poison after an error. */

@@ -62,19 +62,19 @@ static void look(const blocking *b, const pith_tensor *t, branch_facts *f)
         return;
     for (int64_t i = 0; i < pithp_count(t->shape); i++) {
         double w = (double)((const pith_real *)t->value)[i];
-        f->sum += b->cfg->criterion == PITH_CUT_L2 ? w * w : fabs(w);
+        f->sum += b->cfg->criterion == PITH_PRUNE_L2 ? w * w : fabs(w);
     }
     f->n += (double)pithp_count(t->shape);
 }
 
 static double importance(const blocking *b, const block *k, const branch_facts *f)
 {
-    if (b->cfg->criterion == PITH_CUT_RANDOM) {
+    if (b->cfg->criterion == PITH_PRUNE_RANDOM) {
         pithp_rand r = pithp_rand_at(b->cfg->seed, 0, k->add->id, PITHP_USE_OTHER);
         return pithp_rand_uniform(&r);
     }
     branch_facts last = { 0 };
-    if (b->cfg->criterion != PITH_CUT_BN)
+    if (b->cfg->criterion != PITH_PRUNE_BN)
         last = *f;
     else if (f->scale != NULL)
         look(b, f->scale, &last);
@@ -203,7 +203,12 @@ pith_status pithp_blocks_prune(pith_model *m, const pith_channels_cfg *cfg, pith
     b.above = PITHP_NEW_N(m->ctx, uint8_t, m->g->n);
     b.below = PITHP_NEW_N(m->ctx, uint8_t, m->g->n);
     pith_status s = PITH_ENOMEM;
-    if (b.marks != NULL && b.above != NULL && b.below != NULL) {
+    if (cfg->criterion == PITH_PRUNE_TAYLOR)
+        s = pithp_error(
+            m->ctx, PITH_EINVAL,
+            "pruning model '%s': blocks have no Taylor criterion; L1, L2, batch norm and chance are there",
+            m->name);
+    else if (b.marks != NULL && b.above != NULL && b.below != NULL) {
         pithp_model_mark(m, b.marks);
         s = find(&b);
         if (s == PITH_OK)

@@ -1,5 +1,6 @@
 /* How important each channel is: in every layer of its group, relative to the others of the group there. */
 #include "compress/prune/group.h"
+#include "compress/prune/prune.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static const pith_tensor *parameter(const pith_tensor *t)
 
 static double term(const scoring *s, pith_real w)
 {
-    return s->cfg->criterion == PITH_CUT_L2 ? (double)w * (double)w : fabs((double)w);
+    return s->cfg->criterion == PITH_PRUNE_L2 ? (double)w * (double)w : fabs((double)w);
 }
 
 /* Adds up the elements of w in each slice of dimension d. */
@@ -46,20 +47,13 @@ static void add_dim(scoring *s, const pith_tensor *w, int d, int g)
         }
 }
 
-/* Takes in what one layer says about its group. */
-static pith_status add_layer(scoring *s, const pithp_group_layer *l, const pith_tensor *w)
+/* Takes in what one layer says about its group: here[], beside their mean. */
+static pith_status take_in(scoring *s, const pithp_group_layer *l)
 {
     const pithp_group *g = &s->ch->groups[l->group];
     double sum = 0;
     for (int64_t i = 0; i < g->size; i++)
-        s->here[g->channel[i]] = s->weight[g->channel[i]] = 0;
-    for (int d = 0; d < w->shape.ndim; d++)
-        add_dim(s, w, d, l->group);
-    for (int64_t i = 0; i < g->size; i++) {
-        double *here = &s->here[g->channel[i]], n = s->weight[g->channel[i]];
-        *here = n > 0 ? *here / n : 0;
-        sum += *here;
-    }
+        sum += s->here[g->channel[i]];
     if (!isfinite(sum))
         return pithp_error(s->ch->ctx, PITH_ENAN,
                            "pruning: layer '%s' has weights that are no finite numbers", pith_name(l->t));
@@ -69,11 +63,26 @@ static pith_status add_layer(scoring *s, const pithp_group_layer *l, const pith_
     return PITH_OK;
 }
 
+/* The weights of one layer. */
+static pith_status add_layer(scoring *s, const pithp_group_layer *l, const pith_tensor *w)
+{
+    const pithp_group *g = &s->ch->groups[l->group];
+    for (int64_t i = 0; i < g->size; i++)
+        s->here[g->channel[i]] = s->weight[g->channel[i]] = 0;
+    for (int d = 0; d < w->shape.ndim; d++)
+        add_dim(s, w, d, l->group);
+    for (int64_t i = 0; i < g->size; i++) {
+        double *here = &s->here[g->channel[i]], n = s->weight[g->channel[i]];
+        *here = n > 0 ? *here / n : 0;
+        *here = s->cfg->criterion == PITH_PRUNE_L2 ? sqrt(*here) : *here;
+    }
+    return take_in(s, l);
+}
 /* What counts in a layer by the criterion: its weights, or the scale of a batch norm. */
 static const pith_tensor *counted(const scoring *s, const pith_tensor *t)
 {
     int scale = t->op->channels != NULL ? t->op->channels->scale : 0;
-    if (s->cfg->criterion == PITH_CUT_BN)
+    if (s->cfg->criterion == PITH_PRUNE_BN)
         return scale > 0 ? parameter(t->in[scale]) : NULL;
     for (int i = 1; i < t->n_in && t->op->macs != NULL; i++)
         if (parameter(t->in[i]) != NULL)
@@ -89,7 +98,7 @@ static void draw(const scoring *s)
     }
 }
 
-static pith_status measure(scoring *s)
+static pith_status by_weights(scoring *s)
 {
     pith_status status = PITH_OK;
     for (size_t i = 0; status == PITH_OK && i < s->ch->n_layers; i++) {
@@ -97,6 +106,61 @@ static pith_status measure(scoring *s)
         if (w != NULL)
             status = add_layer(s, &s->ch->layers[i], w);
     }
+    return status;
+}
+
+/* ---- By Taylor: what prune.h's layers say, each about its own result ---- */
+static bool taylor_layer(const pithp_group_layer *l)
+{
+    return l->t->op->macs != NULL && parameter(l->t->in[1]) == l->t->in[1];
+}
+
+static pith_status taylor_add(scoring *s, double *const *of)
+{
+    pith_status status = PITH_OK;
+    for (size_t i = 0, k = 0; status == PITH_OK && i < s->ch->n_layers; i++) {
+        const pithp_group_layer *l = &s->ch->layers[i];
+        if (!taylor_layer(l))
+            continue;
+        const double *score = of[k++];
+        int last = l->t->shape.ndim - 1;
+        const int32_t *channel = pithp_channels_at(s->ch, l->t, last);
+        for (int64_t j = 0; j < l->t->shape.d[last]; j++)
+            s->here[channel[j]] = score[j];
+        status = take_in(s, l);
+    }
+    return status;
+}
+
+static pith_status taylor(scoring *s, pith_data *d)
+{
+    pith_ctx *c = s->ch->ctx;
+    pith_prune_cfg cfg = { .criterion = s->cfg->criterion, .samples = s->cfg->samples, .seed = s->cfg->seed };
+    const pith_tensor **t = pithp_alloc(c, s->ch->n_layers + 1, sizeof *t);
+    double **of = pithp_alloc(c, s->ch->n_layers + 1, sizeof *of);
+    int n = 0;
+    bool ok = t != NULL && of != NULL;
+    for (size_t i = 0; ok && i < s->ch->n_layers; i++) {
+        const pith_tensor *layer = s->ch->layers[i].t;
+        if (!taylor_layer(&s->ch->layers[i]))
+            continue;
+        of[n] = PITHP_NEW_N(c, double, layer->shape.d[layer->shape.ndim - 1]);
+        ok = of[n] != NULL;
+        t[n++] = layer;
+    }
+    pith_status status = ok ? pithp_channel_scores(s->ch->m, d, &cfg, t, n, of) : PITH_ENOMEM;
+    if (status == PITH_OK)
+        status = taylor_add(s, of);
+    for (int i = 0; of != NULL && i < n; i++)
+        pithp_free(c, of[i]);
+    pithp_free(c, t);
+    pithp_free(c, of);
+    return status;
+}
+
+static pith_status measure(scoring *s, pith_data *d)
+{
+    pith_status status = s->cfg->criterion == PITH_PRUNE_TAYLOR ? taylor(s, d) : by_weights(s);
     for (int32_t c = 0; c < s->ch->n_channels; c++) {
         int32_t g = s->ch->group[c];
         s->score[c] = g < 0 || s->layers[g] == 0 ? INFINITY : s->score[c] / s->layers[g];
@@ -104,10 +168,11 @@ static pith_status measure(scoring *s)
     return status;
 }
 
-pith_status pithp_channels_score(const pith_channels *ch, const pith_channels_cfg *cfg, double *score)
+pith_status pithp_channels_score(const pith_channels *ch, pith_data *d, const pith_channels_cfg *cfg,
+                                 double *score)
 {
     scoring s = { .ch = ch, .cfg = cfg, .score = score };
-    if (cfg->criterion == PITH_CUT_RANDOM) {
+    if (cfg->criterion == PITH_PRUNE_RANDOM) {
         draw(&s);
         return PITH_OK;
     }
@@ -115,7 +180,7 @@ pith_status pithp_channels_score(const pith_channels *ch, const pith_channels_cf
     s.here = PITHP_NEW_N(ch->ctx, double, ch->n_channels + 1);
     s.weight = PITHP_NEW_N(ch->ctx, double, ch->n_channels + 1);
     s.layers = PITHP_NEW_N(ch->ctx, int32_t, ch->n_groups + 1);
-    pith_status status = s.here && s.weight && s.layers ? measure(&s) : PITH_ENOMEM;
+    pith_status status = s.here && s.weight && s.layers ? measure(&s, d) : PITH_ENOMEM;
     pithp_free(ch->ctx, s.here);
     pithp_free(ch->ctx, s.weight);
     pithp_free(ch->ctx, s.layers);

@@ -47,8 +47,8 @@ pith_status pithp_cut_check(const pith_model *m, pith_channels_cfg *cfg)
         return range_error(m, "unit", cfg->unit, "a pith_cut_unit");
     if (cfg->of < PITH_CUT_MACS || cfg->of > PITH_CUT_RAM)
         return range_error(m, "of", cfg->of, "a pith_cut_of");
-    if (cfg->criterion < PITH_CUT_L2 || cfg->criterion > PITH_CUT_RANDOM)
-        return range_error(m, "criterion", cfg->criterion, "a pith_cut_criterion");
+    if (cfg->criterion < PITH_PRUNE_L1 || cfg->criterion > PITH_PRUNE_RANDOM)
+        return range_error(m, "criterion", cfg->criterion, "a pith_prune_criterion");
     if (cfg->multiple < 0 || cfg->multiple > 1 << 20)
         return range_error(m, "multiple", cfg->multiple, "0 to 1048576");
     cfg->multiple = cfg->multiple ? cfg->multiple : 1;

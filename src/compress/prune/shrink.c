@@ -81,10 +81,14 @@ static pith_tensor *shrunk_leaf(pithp_rewrite *r, const pith_channels *ch, const
     for (int d = 0; d < s.ndim; d++)
         s.d[d] = g.n[d];
     size_t each = pithp_dtype_size(t->dtype);
-    void *values = pithp_alloc(ch->ctx, (size_t)pithp_count(s), each);
+    uint8_t *values = pithp_alloc(ch->ctx, (size_t)pithp_count(s), each + 1), *mask = NULL;
     if (values != NULL) {
         gather_run(&g, t->value, each, values);
-        n = pithp_rewrite_leaf(r, t, s, values);
+        if (t->mask != NULL) {
+            mask = values + (size_t)pithp_count(s) * each;
+            gather_run(&g, t->mask, 1, mask);
+        }
+        n = pithp_rewrite_leaf(r, t, s, values, mask);
     }
     pithp_free(ch->ctx, values);
     pithp_free(ch->ctx, g.room);
