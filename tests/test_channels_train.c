@@ -112,15 +112,15 @@ START_TEST(by_taylor)
     fit_setup s = fit_begin(1);
     fit(&s, 1);
     pith_model *twin = pith_model_clone(s.m);
-    const pith_tensor *gamma = pith_model_find(s.m, "b1.project.bn.weight"),
-                      *beta = pith_model_find(s.m, "b1.project.bn.bias");
-    const pith_real *w = pith_model_find(s.m, "b1.project.conv.weight")->value;
+    const pith_tensor *gamma = pith_model_find(s.m, "b1.expand.bn.weight"),
+                      *beta = pith_model_find(s.m, "b1.expand.bn.bias");
+    const pith_real *w = pith_model_find(s.m, "b1.expand.conv.weight")->value;
     ((pith_real *)gamma->value)[3] = ((pith_real *)beta->value)[3] = 0;
-    pith_real third = w[3 * pith_size(pith_model_find(s.m, "b1.project.conv.weight")) / 12];
+    pith_real third = w[3 * pith_size(pith_model_find(s.m, "b1.expand.conv.weight")) / 16];
     pith_channels_cfg cfg = { .target = 0.2, .criterion = PITH_PRUNE_TAYLOR, .samples = 64 };
     ck_assert_msg(pith_channels_prune(s.m, s.d, cfg, NULL) == PITH_OK, "%s", pith_error_text(s.c));
-    pith_tensor *left = pith_model_find(s.m, "b1.project.conv.weight");
-    ck_assert_int_lt(left->shape.d[0], 12);
+    pith_tensor *left = pith_model_find(s.m, "b1.expand.conv.weight");
+    ck_assert_int_lt(left->shape.d[0], 16);
     for (int64_t i = 0; i < pith_size(left); i++)
         ck_assert(((pith_real *)left->value)[i] != third);
     ck_assert_int_ne(pith_channels_prune(twin, NULL, cfg, NULL), PITH_OK); /* no data */
