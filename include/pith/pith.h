@@ -12,6 +12,7 @@
 #include <pith/nn.h>
 #include <pith/op.h>
 #include <pith/ops.h>
+#include <pith/pack.h>
 #include <pith/prune.h>
 #include <pith/quant.h>
 #include <pith/quantizer.h>

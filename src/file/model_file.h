@@ -21,6 +21,9 @@ enum { PITHP_MAX_NODES = 1 << 16, PITHP_MAX_NAME = 1000 };
 /* Adds graph, weights, state and meta to a file, all values as they are (pith_model_save packs what can be). m's weights must stay as they are until commit. */
 pith_status pithp_model_put(const pith_model *m, pithp_st_writer *w);
 
+/* What pith_model_save writes, in memory; freed with pithp_free. */
+pith_status pithp_model_bytes(const pith_model *m, uint8_t **bytes, size_t *n);
+
 /* Makes the model that an open file holds. NULL after an error. */
 pith_model *pithp_model_get(const pithp_st_file *f);
 

@@ -213,6 +213,18 @@ static pith_status put(const pith_model *m, pithp_st_writer *w, brief *b)
 
 pith_status pithp_model_put(const pith_model *m, pithp_st_writer *w) { return put(m, w, NULL); }
 
+pith_status pithp_model_bytes(const pith_model *m, uint8_t **bytes, size_t *n)
+{
+    pithp_st_writer w;
+    brief b = { 0 };
+    pithp_st_writer_init(m->ctx, &w);
+    put(m, &w, &b);
+    pith_status s = pithp_st_render(&w, bytes, n);
+    pithp_st_writer_free(&w);
+    brief_free(m->ctx, &b);
+    return s;
+}
+
 pith_status pith_model_save(const pith_model *m, const char *path, bool keep_previous)
 {
     pithp_st_writer w;

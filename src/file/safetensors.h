@@ -59,6 +59,8 @@ typedef struct {
     pith_ctx *c;
     char *path;
     pithp_map map;
+    void *own; /* bytes that it was unpacked to (file/pack.h); NULL: it was not packed */
+    size_t own_bytes;
     void *json;               /* the header's tree, which holds all strings */
     pithp_st_tensor *tensors; /* in the order of their data */
     const pithp_st_tensor **by_name;
@@ -70,7 +72,7 @@ typedef struct {
 /* errors   PITH_ENOTFOUND, PITH_EIO, PITH_EFORMAT (file, tensor, what was expected), PITH_ENOMEM; f is
             then closed. */
 pith_status pithp_st_open(pith_ctx *c, pithp_st_file *f, const char *path);
-/* The same of bytes in memory, which must outlive f; path is for messages. */
+/* A packed file (file/pack.h) is unpacked as it is opened. The same of bytes in memory, never packed, which must outlive f; path is for messages. */
 pith_status pithp_st_open_memory(pith_ctx *c, pithp_st_file *f, const char *path, const void *p, size_t n);
 void pithp_st_close(pithp_st_file *f); /* twice is allowed */
 
@@ -120,5 +122,7 @@ pith_status pithp_st_add_real(pithp_st_writer *w, const char *name, pith_shape s
 pith_status pithp_st_add_meta(pithp_st_writer *w, const char *key, const char *value); /* both copied */
 pith_status pithp_st_commit(pithp_st_writer *w, const char *path, bool keep_previous);
 void pithp_st_writer_free(pithp_st_writer *w);
+/* Instead of commit: the file's bytes in memory, to be freed with pithp_free. */
+pith_status pithp_st_render(pithp_st_writer *w, uint8_t **bytes, size_t *n);
 
 #endif

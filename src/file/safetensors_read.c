@@ -6,6 +6,7 @@
    over.
    Source: https://github.com/huggingface/safetensors, README "Format" and safetensors/src/tensor.rs. */
 #include "file/json.h"
+#include "file/pack.h"
 #include "file/safetensors.h"
 #include <stdlib.h>
 #include <string.h>
@@ -213,8 +214,9 @@ pith_status pithp_st_open(pith_ctx *c, pithp_st_file *f, const char *path)
     *f = (pithp_st_file){ .c = c };
     if (s)
         return s;
-    s = pithp_st_open_memory(c, f, path, map.p, map.n);
-    if (s)
+    bool packed = pithp_is_packed(map.p, map.n);
+    s = packed ? pithp_unpack(c, f, path, map.p, map.n) : pithp_st_open_memory(c, f, path, map.p, map.n);
+    if (s || packed)
         pithp_map_close(&map);
     else
         f->map = map;
@@ -230,6 +232,7 @@ void pithp_st_close(pithp_st_file *f)
     pithp_free(f->c, f->by_name);
     pithp_free(f->c, f->meta);
     json_decref(f->json);
+    pithp_free(f->c, f->own);
     pithp_map_close(&f->map);
     *f = (pithp_st_file){ 0 };
 }

@@ -127,26 +127,44 @@ static char *header(pithp_st_writer *w)
     return text;
 }
 
-static pith_status write_all(pithp_st_writer *w, pithp_save *s, const char *text)
+/* Where the bytes go: a file, or memory that has room. */
+typedef struct {
+    pithp_save *save;
+    uint8_t *at;
+} sink;
+
+static pith_status give(pithp_st_writer *w, sink *s, const void *p, size_t n)
 {
-    size_t n = strlen(text), padding = (ALIGN - (8 + n) % ALIGN) % ALIGN;
+    if (s->save != NULL)
+        return pithp_save_write(w->c, s->save, p, n);
+    if (n > 0)
+        memcpy(s->at, p, n);
+    s->at += n;
+    return PITH_OK;
+}
+
+static size_t padding_of(size_t text) { return (ALIGN - (8 + text) % ALIGN) % ALIGN; }
+
+static pith_status write_all(pithp_st_writer *w, sink *s, const char *path, const char *text)
+{
+    size_t n = strlen(text), padding = padding_of(n);
     if (n + padding > PITHP_ST_HEADER)
         return pithp_error(w->c, PITH_EINVAL, "%s: its header would have %zu bytes; the format allows %d",
-                           s->path, n, PITHP_ST_HEADER);
+                           path, n, PITHP_ST_HEADER);
     uint8_t length[8];
     for (int i = 0; i < 8; i++)
         length[i] = (uint8_t)((uint64_t)(n + padding) >> 8 * i);
     char blanks[ALIGN];
     memset(blanks, ' ', sizeof blanks);
-    pith_status st = pithp_save_write(w->c, s, length, 8);
+    pith_status st = give(w, s, length, 8);
     if (!st)
-        st = pithp_save_write(w->c, s, text, n);
+        st = give(w, s, text, n);
     if (!st)
-        st = pithp_save_write(w->c, s, blanks, padding);
+        st = give(w, s, blanks, padding);
     for (size_t size = 8; size > 0; size /= 2)
         for (size_t i = 0; i < w->n && !st; i++)
             if (pithp_st_dtype_size(w->entries[i].dtype) == size)
-                st = pithp_save_write(w->c, s, w->entries[i].data, w->entries[i].bytes);
+                st = give(w, s, w->entries[i].data, w->entries[i].bytes);
     return st;
 }
 
@@ -160,10 +178,28 @@ pith_status pithp_st_commit(pithp_st_writer *w, const char *path, bool keep_prev
     if (!w->status)
         w->status = pithp_save_begin(w->c, &save, path);
     if (!w->status)
-        w->status = write_all(w, &save, text);
+        w->status = write_all(w, &(sink){ .save = &save }, path, text);
     if (!w->status)
         w->status = pithp_save_commit(w->c, &save, keep_previous);
     pithp_save_abort(w->c, &save);
+    free(text);
+    return w->status;
+}
+
+pith_status pithp_st_render(pithp_st_writer *w, uint8_t **bytes, size_t *n)
+{
+    char *text = w->status ? NULL : header(w);
+    *bytes = NULL;
+    if (!text)
+        return w->status;
+    *n = 8 + strlen(text) + padding_of(strlen(text));
+    for (size_t i = 0; i < w->n; i++)
+        *n += w->entries[i].bytes;
+    w->status = pithp_json_limits(w->c, "the file", text, strlen(text));
+    if (!w->status && !(*bytes = pithp_alloc(w->c, *n, 1)))
+        w->status = PITH_ENOMEM;
+    if (!w->status)
+        w->status = write_all(w, &(sink){ .at = *bytes }, "the file", text);
     free(text);
     return w->status;
 }
