@@ -226,7 +226,7 @@ static pith_model *chosen(pith_ctx *c, pith_channels_cfg cfg)
     pith_channels_result r;
     filters(m, "a.weight", (const double[]){ 5, 1, 6, 2 });
     filters(m, "b.weight", (const double[]){ 9, 8, 7, 10, 9.5, 8.5 });
-    ck_assert_msg(pith_channels_prune(m, NULL, cfg, &r) == PITH_OK, "%s", pith_error_text(c));
+    ck_assert_msg(pith_channels_prune(m, cfg, &r) == PITH_OK, "%s", pith_error_text(c));
     pith_model_facts f = pith_model_info(m);
     ck_assert(r.macs[1] == f.macs && r.parameters[1] == f.parameters && r.units == 10);
     const int64_t *cost = cfg.of == PITH_CUT_MACS         ? r.macs
@@ -266,7 +266,7 @@ START_TEST(batch_norm_scale)
     static const pith_real gamma[] = { 1, 0.1F, -3, 0.2F, 1, 1, 0.05F, 1, 1, -2 };
     memcpy(pith_model_find(m, "norm.weight")->value, gamma, sizeof gamma);
     pith_channels_cfg cfg = { .target = 0.29, .criterion = PITH_PRUNE_BN };
-    ck_assert_msg(pith_channels_prune(m, NULL, cfg, NULL) == PITH_OK, "%s", pith_error_text(c));
+    ck_assert_msg(pith_channels_prune(m, cfg, NULL) == PITH_OK, "%s", pith_error_text(c));
     const pith_tensor *left = pith_model_find(m, "norm.weight");
     ck_assert(pithp_shape_eq(left->shape, PITH_SHAPE(7)));
     static const pith_real want[] = { 1, -3, 1, 1, 1, 1, -2 };
@@ -297,9 +297,9 @@ START_TEST(memory)
     pith_ctx *c = context();
     pith_model *m = pith_model_family(c, "efnet-nano", (pith_family_cfg){ .image_size = 64 });
     pith_channels_result r;
-    ck_assert_msg(
-        pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.3, .of = PITH_CUT_RAM }, &r) == PITH_OK,
-        "%s", pith_error_text(c));
+    ck_assert_msg(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.3, .of = PITH_CUT_RAM }, &r) ==
+                      PITH_OK,
+                  "%s", pith_error_text(c));
     ck_assert_int_le(r.ram[1] * 10, r.ram[0] * 7);
     ck_assert_int_gt(r.gone, 0);
     ck_assert_int_eq(pith_model_find(m, "blocks.2.1.expand.conv.weight")->shape.d[0], 160);
@@ -321,7 +321,7 @@ START_TEST(blocks)
     pith_real *before = outputs(m, 2, &n);
     pith_channels_cfg cfg = { .unit = PITH_CUT_BLOCKS, .target = 0.01, .criterion = PITH_PRUNE_BN };
     pith_channels_result r;
-    ck_assert_msg(pith_channels_prune(m, NULL, cfg, &r) == PITH_OK, "%s", pith_error_text(c));
+    ck_assert_msg(pith_channels_prune(m, cfg, &r) == PITH_OK, "%s", pith_error_text(c));
     pith_real *after = outputs(m, 2, &n);
     ck_assert_mem_eq(before, after, (size_t)n * sizeof *after);
     ck_assert(r.units == 6 && r.gone == 1 && r.macs[1] < r.macs[0]);
@@ -331,9 +331,9 @@ START_TEST(blocks)
     free(after);
     /* all that may go, and no further */
     cfg.target = 0.95;
-    expect(pith_channels_prune(m, NULL, cfg, NULL), PITH_EINVAL, "without any of the 5 blocks");
+    expect(pith_channels_prune(m, cfg, NULL), PITH_EINVAL, "without any of the 5 blocks");
     cfg = (pith_channels_cfg){ .unit = PITH_CUT_BLOCKS, .target = 0.2, .skip = "blocks.3.*" };
-    ck_assert_int_eq(pith_channels_prune(m, NULL, cfg, &r), PITH_OK);
+    ck_assert_int_eq(pith_channels_prune(m, cfg, &r), PITH_OK);
     ck_assert_ptr_nonnull(pith_model_find(m, "blocks.3.1.dw.conv.weight"));
     ck_assert_int_eq(r.units, 3);
     pith_ctx_free(c);
@@ -348,31 +348,29 @@ START_TEST(refusals)
     pith_real before = pith_model_weights(m, NULL)[0];
     const double targets[] = { 0, 1, -0.5, 1.5, NAN, INFINITY };
     for (size_t i = 0; i < PITHP_LEN(targets); i++)
-        expect(pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = targets[i] }, NULL), PITH_EINVAL,
+        expect(pith_channels_prune(m, (pith_channels_cfg){ .target = targets[i] }, NULL), PITH_EINVAL,
                "a share to be removed, above 0 and below 1");
-    expect(pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.5, .keep = 1.5 }, NULL), PITH_EINVAL,
+    expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.5, .keep = 1.5 }, NULL), PITH_EINVAL,
            "keep 1.5");
-    expect(pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.5, .multiple = -1 }, NULL),
-           PITH_EINVAL, "multiple -1");
-    expect(pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.5, .of = 7 }, NULL), PITH_EINVAL,
-           "of 7");
-    expect(pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.5, .unit = 3 }, NULL), PITH_EINVAL,
+    expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.5, .multiple = -1 }, NULL), PITH_EINVAL,
+           "multiple -1");
+    expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.5, .of = 7 }, NULL), PITH_EINVAL, "of 7");
+    expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.5, .unit = 3 }, NULL), PITH_EINVAL,
            "unit 3");
-    expect(pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.5, .criterion = 9 }, NULL),
-           PITH_EINVAL, "criterion 9");
-    expect(pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.5, .skip = "nose" }, NULL),
-           PITH_EINVAL, "'nose' matches no layer");
-    expect(pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.5, .skip = "a,b" }, NULL),
-           PITH_EINVAL, "no channels can go");
-    expect(pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.99 }, NULL), PITH_EINVAL,
+    expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.5, .criterion = 9 }, NULL), PITH_EINVAL,
+           "criterion 9");
+    expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.5, .skip = "nose" }, NULL), PITH_EINVAL,
+           "'nose' matches no layer");
+    expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.5, .skip = "a,b" }, NULL), PITH_EINVAL,
+           "no channels can go");
+    expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.99 }, NULL), PITH_EINVAL,
            "layer 'a' keeps most");
-    expect(pith_channels_prune(m, NULL,
-                               (pith_channels_cfg){ .target = 0.99, .keep = PITH_ZERO, .multiple = 4 }, NULL),
-           PITH_EINVAL, "target of 0.99");
     expect(
-        pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.5, .criterion = PITH_PRUNE_BN }, NULL),
-        PITH_EINVAL, "nothing that the criterion looks at");
-    expect(pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.5, .unit = PITH_CUT_BLOCKS }, NULL),
+        pith_channels_prune(m, (pith_channels_cfg){ .target = 0.99, .keep = PITH_ZERO, .multiple = 4 }, NULL),
+        PITH_EINVAL, "target of 0.99");
+    expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.5, .criterion = PITH_PRUNE_BN }, NULL),
+           PITH_EINVAL, "nothing that the criterion looks at");
+    expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.5, .unit = PITH_CUT_BLOCKS }, NULL),
            PITH_EINVAL, "no residual block");
     expect(pith_channels_prune(
                m, NULL,
@@ -387,7 +385,7 @@ START_TEST(refusals)
     expect(pith_channels_drop(ch, 0, 3), PITH_EINVAL, "last channel cannot go");
     ck_assert(before == pith_model_weights(m, NULL)[0]);
     pith_model_weights(m, NULL)[1] = NAN;
-    expect(pith_channels_prune(m, NULL, (pith_channels_cfg){ .target = 0.5 }, NULL), PITH_ENAN, "layer 'a'");
+    expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.5 }, NULL), PITH_ENAN, "layer 'a'");
     pith_ctx_free(c);
 }
 END_TEST
@@ -424,7 +422,7 @@ START_TEST(failing_memory)
     for (long at = 1;; at += 1 + at / 40) {
         h.made = 0;
         h.fail_at = at;
-        pith_status s = pith_channels_prune(m, NULL, cfgs[_i], NULL);
+        pith_status s = pith_channels_prune(m, cfgs[_i], NULL);
         h.fail_at = 0;
         if (s == PITH_OK)
             break;

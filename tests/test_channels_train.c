@@ -11,7 +11,7 @@ static void fit(fit_setup *s, int epochs)
 static pith_channels_result halve(fit_setup *s)
 {
     pith_channels_result r;
-    ck_assert_msg(pith_channels_prune(s->m, NULL, (pith_channels_cfg){ .target = 0.5 }, &r) == PITH_OK, "%s",
+    ck_assert_msg(pith_channels_prune(s->m, (pith_channels_cfg){ .target = 0.5 }, &r) == PITH_OK, "%s",
                   pith_error_text(s->c));
     ck_assert_int_le(2 * r.macs[1], r.macs[0]);
     ck_assert(r.parameters[1] < r.parameters[0] && r.ram[1] < r.ram[0] && r.gone > 0 && r.gone < r.units);
@@ -117,13 +117,14 @@ START_TEST(by_taylor)
     const pith_real *w = pith_model_find(s.m, "b1.expand.conv.weight")->value;
     ((pith_real *)gamma->value)[3] = ((pith_real *)beta->value)[3] = 0;
     pith_real third = w[3 * pith_size(pith_model_find(s.m, "b1.expand.conv.weight")) / 16];
-    pith_channels_cfg cfg = { .target = 0.2, .criterion = PITH_PRUNE_TAYLOR, .samples = 64 };
-    ck_assert_msg(pith_channels_prune(s.m, s.d, cfg, NULL) == PITH_OK, "%s", pith_error_text(s.c));
+    pith_channels_cfg cfg = { .target = 0.2, .criterion = PITH_PRUNE_TAYLOR, .samples = 64, .data = s.d };
+    ck_assert_msg(pith_channels_prune(s.m, cfg, NULL) == PITH_OK, "%s", pith_error_text(s.c));
     pith_tensor *left = pith_model_find(s.m, "b1.expand.conv.weight");
     ck_assert_int_lt(left->shape.d[0], 16);
     for (int64_t i = 0; i < pith_size(left); i++)
         ck_assert(((pith_real *)left->value)[i] != third);
-    ck_assert_int_ne(pith_channels_prune(twin, NULL, cfg, NULL), PITH_OK); /* no data */
+    cfg.data = NULL;
+    ck_assert_int_ne(pith_channels_prune(twin, cfg, NULL), PITH_OK);
     pith_ctx_free(s.c);
 }
 END_TEST

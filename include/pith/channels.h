@@ -28,7 +28,7 @@ typedef enum { PITH_CUT_MACS = 0, PITH_CUT_PARAMETERS, PITH_CUT_RAM } pith_cut_o
    criterion  what makes a channel important: PITH_PRUNE_L1, L2: its weights in a layer; BN: |gamma| of the batch norms, groups
               without any keep all their channels; TAYLOR; RANDOM. A channel of several layers has the mean of its importances
               there, each divided by its layer's mean. Blocks: all weights of the branch (BN: the last gamma; no TAYLOR)
-   seed       of RANDOM, and of the images of TAYLOR, samples of them (0: 512) */
+   seed       of RANDOM, and of the images of TAYLOR: samples of them (0: 512), out of data's training split */
 typedef struct {
     pith_cut_unit unit;
     pith_cut_of of;
@@ -40,6 +40,7 @@ typedef struct {
     const char *skip;
     int samples;
     uint64_t seed;
+    pith_data *data;
 } pith_channels_cfg;
 
 /* What came of it: costs before and after, and how many of how many channels (blocks) went. */
@@ -50,13 +51,11 @@ typedef struct {
 
 /* Removes the least important channels (or blocks) of a model until the target is met. Plans, trainers and optimisers made of
    m before refuse to run; weights that stay keep their values and their running statistics, so that training may go on.
-   d        for TAYLOR alone; else it may be NULL
    result   NULL, or filled in
    errors   m is then as it was. PITH_EINVAL: target, multiple or keep out of range; skip matches nothing; nothing can go; the target cannot
             be reached (how far it goes, and which layer has most left); PITH_ENAN names the layer; PITH_ENOMEM
    source   groups: Fang et al., "DepGraph", CVPR 2023; blocks: Veit et al., NeurIPS 2016. Since 0.1. */
-PITH_API pith_status pith_channels_prune(pith_model *m, pith_data *d, pith_channels_cfg cfg,
-                                         pith_channels_result *result);
+PITH_API pith_status pith_channels_prune(pith_model *m, pith_channels_cfg cfg, pith_channels_result *result);
 
 /* ---- By hand ---------------------------------------------------------------------------------------------------- */
 

@@ -153,15 +153,15 @@ static pith_status cut_channels(cutting *c, pith_channels_result *result)
     return s;
 }
 
-static pith_status begin(cutting *c, pith_data *d)
+static pith_status begin(cutting *c)
 {
     pith_ctx *ctx = c->ch->ctx;
     double *score = PITHP_NEW_N(ctx, double, c->ch->n_channels + 1);
     c->order = PITHP_NEW_N(ctx, place, c->ch->n_channels + 1);
     c->goes = PITHP_NEW_N(ctx, int64_t, c->ch->n_groups + 1);
     c->whole = PITHP_NEW_N(ctx, uint8_t, c->ch->n_groups + 1);
-    pith_status s = score && c->order && c->goes && c->whole ? pithp_channels_score(c->ch, d, c->cfg, score)
-                                                             : PITH_ENOMEM;
+    pith_status s =
+        score && c->order && c->goes && c->whole ? pithp_channels_score(c->ch, c->cfg, score) : PITH_ENOMEM;
     if (s == PITH_OK) {
         spare(c, score);
         sort_channels(c, score);
@@ -176,8 +176,7 @@ static pith_status begin(cutting *c, pith_data *d)
     return s;
 }
 
-pith_status pith_channels_prune(pith_model *m, pith_data *d, pith_channels_cfg cfg,
-                                pith_channels_result *result)
+pith_status pith_channels_prune(pith_model *m, pith_channels_cfg cfg, pith_channels_result *result)
 {
     pith_channels_result none;
     result = result != NULL ? result : &none;
@@ -190,7 +189,7 @@ pith_status pith_channels_prune(pith_model *m, pith_data *d, pith_channels_cfg c
     cutting c = { .ch = pith_channels_find(m), .cfg = &cfg };
     if (c.ch == NULL)
         return m->ctx->status ? m->ctx->status : PITH_ENOMEM;
-    s = begin(&c, d);
+    s = begin(&c);
     if (s == PITH_OK)
         s = cut_channels(&c, result);
     pithp_free(m->ctx, c.order);

@@ -132,7 +132,7 @@ static pith_status taylor_add(scoring *s, double *const *of)
     return status;
 }
 
-static pith_status taylor(scoring *s, pith_data *d)
+static pith_status taylor(scoring *s)
 {
     pith_ctx *c = s->ch->ctx;
     pith_prune_cfg cfg = { .criterion = s->cfg->criterion, .samples = s->cfg->samples, .seed = s->cfg->seed };
@@ -148,7 +148,7 @@ static pith_status taylor(scoring *s, pith_data *d)
         ok = of[n] != NULL;
         t[n++] = layer;
     }
-    pith_status status = ok ? pithp_channel_scores(s->ch->m, d, &cfg, t, n, of) : PITH_ENOMEM;
+    pith_status status = ok ? pithp_channel_scores(s->ch->m, s->cfg->data, &cfg, t, n, of) : PITH_ENOMEM;
     if (status == PITH_OK)
         status = taylor_add(s, of);
     for (int i = 0; of != NULL && i < n; i++)
@@ -158,9 +158,9 @@ static pith_status taylor(scoring *s, pith_data *d)
     return status;
 }
 
-static pith_status measure(scoring *s, pith_data *d)
+static pith_status measure(scoring *s)
 {
-    pith_status status = s->cfg->criterion == PITH_PRUNE_TAYLOR ? taylor(s, d) : by_weights(s);
+    pith_status status = s->cfg->criterion == PITH_PRUNE_TAYLOR ? taylor(s) : by_weights(s);
     for (int32_t c = 0; c < s->ch->n_channels; c++) {
         int32_t g = s->ch->group[c];
         s->score[c] = g < 0 || s->layers[g] == 0 ? INFINITY : s->score[c] / s->layers[g];
@@ -168,8 +168,7 @@ static pith_status measure(scoring *s, pith_data *d)
     return status;
 }
 
-pith_status pithp_channels_score(const pith_channels *ch, pith_data *d, const pith_channels_cfg *cfg,
-                                 double *score)
+pith_status pithp_channels_score(const pith_channels *ch, const pith_channels_cfg *cfg, double *score)
 {
     scoring s = { .ch = ch, .cfg = cfg, .score = score };
     if (cfg->criterion == PITH_PRUNE_RANDOM) {
@@ -180,7 +179,7 @@ pith_status pithp_channels_score(const pith_channels *ch, pith_data *d, const pi
     s.here = PITHP_NEW_N(ch->ctx, double, ch->n_channels + 1);
     s.weight = PITHP_NEW_N(ch->ctx, double, ch->n_channels + 1);
     s.layers = PITHP_NEW_N(ch->ctx, int32_t, ch->n_groups + 1);
-    pith_status status = s.here && s.weight && s.layers ? measure(&s, d) : PITH_ENOMEM;
+    pith_status status = s.here && s.weight && s.layers ? measure(&s) : PITH_ENOMEM;
     pithp_free(ch->ctx, s.here);
     pithp_free(ch->ctx, s.weight);
     pithp_free(ch->ctx, s.layers);

@@ -55,8 +55,7 @@ bool pithp_channels_split(pith_channels *ch);
 /* The model without the channels that are gone, as another one; NULL after an error. */
 pith_model *pithp_channels_shrunk(const pith_channels *ch);
 
-/* Importance of every channel of a group, [channels]; the mean over a group is 1. d: for TAYLOR. */
-pith_status pithp_channels_score(const pith_channels *ch, pith_data *d, const pith_channels_cfg *cfg,
-                                 double *score);
+/* Importance of every channel of a group, [channels]; the mean over a group is 1. */
+pith_status pithp_channels_score(const pith_channels *ch, const pith_channels_cfg *cfg, double *score);
 
 #endif
