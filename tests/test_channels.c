@@ -373,7 +373,7 @@ START_TEST(refusals)
     expect(pith_channels_prune(m, (pith_channels_cfg){ .target = 0.5, .unit = PITH_CUT_BLOCKS }, NULL),
            PITH_EINVAL, "no residual block");
     expect(pith_channels_prune(
-               m, NULL,
+               m,
                (pith_channels_cfg){ .target = 0.5, .unit = PITH_CUT_BLOCKS, .criterion = PITH_PRUNE_TAYLOR },
                NULL),
            PITH_EINVAL, "no Taylor");
