@@ -9,11 +9,19 @@ extern "C" {
 #endif
 
 /* How numbers are stored.
-   PITH_EXPORT_AUTO  int8 where the model is quantized, float32 otherwise
+   PITH_EXPORT_AUTO  int8 or dynamic where the model is quantized so, float32 otherwise
    PITH_EXPORT_F32   weights and activations float32
    PITH_EXPORT_F16   weights float16 (half the size), activations float32
-   PITH_EXPORT_INT8  the integers that pith_evaluate runs; input and output int8 too */
-typedef enum { PITH_EXPORT_AUTO = 0, PITH_EXPORT_F32, PITH_EXPORT_F16, PITH_EXPORT_INT8 } pith_export_numbers;
+   PITH_EXPORT_INT8  the integers that pith_evaluate runs; input and output int8 too
+   PITH_EXPORT_DYNAMIC  weights int8, activations float32: of a model of PITH_SCHEME_DYNAMIC; layers quantize their inputs as
+                     they come (hybrid kernels). A .tflite only */
+typedef enum {
+    PITH_EXPORT_AUTO = 0,
+    PITH_EXPORT_F32,
+    PITH_EXPORT_F16,
+    PITH_EXPORT_INT8,
+    PITH_EXPORT_DYNAMIC
+} pith_export_numbers;
 
 /* numbers   as above
    int8_io   of an int8 ONNX file: input and output are the integers themselves; otherwise floats, and the file begins and

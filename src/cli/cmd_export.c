@@ -23,7 +23,8 @@ static const struct {
 static const char *const numbers[] = { [PITH_EXPORT_AUTO] = "auto",
                                        [PITH_EXPORT_F32] = "float32",
                                        [PITH_EXPORT_F16] = "float16",
-                                       [PITH_EXPORT_INT8] = "int8" };
+                                       [PITH_EXPORT_INT8] = "int8",
+                                       [PITH_EXPORT_DYNAMIC] = "dynamic" };
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
@@ -46,7 +47,7 @@ static int find_numbers(const char *name)
     for (int i = 0; i < COUNT(numbers); i++)
         if (!name || !strcmp(numbers[i], name))
             return i;
-    say("export: '%s' are no numbers; expected --numbers float32, float16 or int8", name);
+    say("export: '%s' are no numbers; expected --numbers float32, float16, int8 or dynamic", name);
     return -1;
 }
 
@@ -60,7 +61,7 @@ static int run(int argc, char **argv)
                          "file format (default: OUT's ending); c: source, tflm: a .tflite as an array of C; "
                          "safetensors has timm's names"),
                     TEXT("out", 'o', out, "OUT", "file to write"),
-                    TEXT("numbers", 0, number, "float32|float16|int8",
+                    TEXT("numbers", 0, number, "float32|float16|int8|dynamic",
                          "of a .tflite or .onnx (default: the model's own)"),
                     FLAG("int8-io", 0, int8_io,
                          "int8 input and output of an int8 .onnx (else floats; a .tflite's are int8 always)"),

@@ -93,6 +93,12 @@ static pith_status survey(walk *w)
                 w->uses[t->in[i]->id]++;
                 w->live[id] |= w->live[t->in[i]->id];
             }
+        if (w->live[id] && pithp_is_fake_quant(t))
+            return pithp_error(
+                w->g->c, PITH_EINVAL,
+                "model '%s' is quantized and can be written with int8 numbers only; for floats "
+                "export the model that it was made from",
+                pith_model_name(m));
     }
     if (!w->live[m->output->id])
         return pithp_error(w->g->c, PITH_EINVAL,
@@ -112,8 +118,10 @@ static pith_status keep_constants(walk *w, pith_plan *p, pith_tensor *const *tar
             return w->g->c->status ? w->g->c->status
                                    : pithp_error(w->g->c, PITH_EBUG, "a constant has no value");
         memcpy(to, from, count * size);
-        if ((w->value[targets[i]->id] = new_value(w->g, targets[i], to)) < 0)
+        int v = w->value[targets[i]->id] = new_value(w->g, targets[i], to);
+        if (v < 0)
             return PITH_ENOMEM;
+        w->g->values[v].from = targets[i];
     }
     return PITH_OK;
 }
@@ -241,12 +249,6 @@ static pith_status build(walk *w)
 pith_status pithp_fgraph_make(pithp_fgraph *g, pith_model *m)
 {
     *g = (pithp_fgraph){ .c = m->ctx, .m = m };
-    if (pithp_model_quantized(m))
-        return pithp_error(
-            g->c, PITH_EINVAL,
-            "model '%s' is quantized and can be written as an int8 .tflite only; for float formats "
-            "export the model that it was made from",
-            pith_model_name(m));
     size_t n = m->g->n;
     walk w = { .g = g,
                .marked = PITHP_NEW_N(g->c, uint8_t, n),

@@ -13,7 +13,8 @@ typedef struct {
     uint64_t hash;
     pith_shape shape; /* of one sample: the first dimension of what depends on the input is 1 */
     pith_dtype dtype;
-    const void *data; /* constants; NULL: it is computed, or the input */
+    const void *data;        /* constants; NULL: it is computed, or the input */
+    const pith_tensor *from; /* of a constant that an op computed: its node */
 } pithp_fvalue;
 
 typedef struct {
@@ -34,7 +35,8 @@ typedef struct {
     size_t n_own, cap_own;
 } pithp_fgraph;
 
-/* errors   PITH_EINVAL: the output does not depend on the input, or on another input too; PITH_ENOMEM. g is then
+/* errors   PITH_EINVAL: the output does not depend on the input, or on another input too; its activations are quantized, so
+            that it is integers that ship; PITH_ENOMEM. g is then
             empty. The model is not changed; it must outlive g. */
 pith_status pithp_fgraph_make(pithp_fgraph *g, pith_model *m);
 void pithp_fgraph_free(pithp_fgraph *g); /* twice is allowed */

@@ -140,10 +140,10 @@ static pith_status emit_all(pithp_tfl_emit *e, const char *path)
     return s;
 }
 
-pith_status pithp_tfl_export_float(pith_model *m, bool half, const char *path)
+pith_status pithp_tfl_export_float(pith_model *m, pith_export_numbers as, const char *path)
 {
     pithp_fgraph g;
-    pithp_tfl_emit e = { .g = &g, .half = half };
+    pithp_tfl_emit e = { .g = &g, .half = as == PITH_EXPORT_F16, .hybrid = as == PITH_EXPORT_DYNAMIC };
     pith_status s = pithp_fgraph_make(&g, m);
     if (s)
         return s;

@@ -4,12 +4,13 @@
 
 #include "deploy/fgraph.h"
 #include "deploy/tflite/window.h"
+#include <pith/export.h>
 
 typedef struct {
     pithp_tfl w;
     const pithp_fgraph *g;
-    int *tensor; /* of each value; -1: none yet */
-    bool half;   /* constants as float16 */
+    int *tensor;       /* of each value; -1: none yet */
+    bool half, hybrid; /* constants as float16; int8 weights behind dynamic_quant */
 } pithp_tfl_emit;
 
 /* A row: how one op is expressed. One that cannot be calls pithp_tfl_refuse. */
@@ -21,8 +22,9 @@ typedef struct {
 extern const pithp_tfl_row pithp_tfl_rows[];
 extern const size_t pithp_tfl_rows_n;
 
-/* Writes a model with float32 activations; half: its constants as float16. */
-pith_status pithp_tfl_export_float(pith_model *m, bool half, const char *path);
+/* Writes a model with float32 activations. as: PITH_EXPORT_F16: its constants as float16; PITH_EXPORT_DYNAMIC: layers
+   behind dynamic_quant have int8 weights. */
+pith_status pithp_tfl_export_float(pith_model *m, pith_export_numbers as, const char *path);
 
 void pithp_tfl_refuse(pithp_tfl_emit *e, const pithp_fstep *s, const char *why);
 
@@ -43,6 +45,12 @@ void pithp_tfl_put(pithp_tfl_emit *e, int builtin, int version, const int *in, i
                    const pithp_tfl_option *option, int n_options);
 
 int pithp_tfl_act(pith_act act); /* TFL_ACT_* */
+
+/* Layers that quantize their input themselves (float_hybrid.c): whether step s is one; its weights; the dynamic_quant before it,
+   for which nothing is written. */
+bool pithp_tfl_is_hybrid(const pithp_tfl_emit *e, const pithp_fstep *s);
+int pithp_tfl_weights(pithp_tfl_emit *e, const pithp_fstep *s); /* operand 1 of any layer */
+void pithp_tfl_dynamic_quant(pithp_tfl_emit *e, const pithp_fstep *s);
 
 /* x with these rows of `value` around it; the padded tensor. */
 int pithp_tfl_pad_around(pithp_tfl_emit *e, const pithp_fstep *s, int x, const int64_t amount[4],

@@ -53,7 +53,7 @@ static int conv_operands(pithp_tfl_emit *e, const pithp_fstep *s, const pithp_co
     in[0] = pithp_tfl_in(e, s, 0);
     if (p.around)
         in[0] = pithp_tfl_pad_around(e, s, in[0], p.amount, 0);
-    in[1] = pithp_tfl_in(e, s, 1);
+    in[1] = pithp_tfl_weights(e, s);
     in[2] = bias(e, s, g->k);
     return p.padding;
 }
@@ -72,7 +72,8 @@ void pithp_tfl_conv(pithp_tfl_emit *e, const pithp_fstep *s)
     pithp_tfl_option o[PITHP_TFL_MOST_OPTIONS];
     int in[3], padding = conv_operands(e, s, &g, in);
     pithp_tfl_window v = window_of(s, &g, padding);
-    pithp_tfl_put(e, TFL_CONV_2D, g.groups > 1 ? 6 : 1, in, 3, pithp_tfl_out(e, s), TFL_OPT_CONV_2D, o,
+    int version = g.groups > 1 ? 6 : pithp_tfl_is_hybrid(e, s) ? 5 : 1;
+    pithp_tfl_put(e, TFL_CONV_2D, version, in, 3, pithp_tfl_out(e, s), TFL_OPT_CONV_2D, o,
                   pithp_tfl_conv_options(&v, o));
 }
 
@@ -82,16 +83,19 @@ void pithp_tfl_depthwise(pithp_tfl_emit *e, const pithp_fstep *s)
     pithp_tfl_option o[PITHP_TFL_MOST_OPTIONS];
     int in[3], padding = conv_operands(e, s, &g, in);
     pithp_tfl_window v = window_of(s, &g, padding);
-    pithp_tfl_put(e, TFL_DEPTHWISE_CONV_2D, g.dil_w != 1 || g.dil_h != 1 ? 2 : 1, in, 3, pithp_tfl_out(e, s),
-                  TFL_OPT_DEPTHWISE_CONV_2D, o, pithp_tfl_depthwise_options(&v, 1, o));
+    int version = pithp_tfl_is_hybrid(e, s) ? 6 : g.dil_w != 1 || g.dil_h != 1 ? 2 : 1;
+    pithp_tfl_put(e, TFL_DEPTHWISE_CONV_2D, version, in, 3, pithp_tfl_out(e, s), TFL_OPT_DEPTHWISE_CONV_2D, o,
+                  pithp_tfl_depthwise_options(&v, 1, o));
 }
 
 void pithp_tfl_dense(pithp_tfl_emit *e, const pithp_fstep *s)
 {
-    const pithp_tfl_option o[] = { { .field = 0, .kind = PITHP_TFL_BYTE, .i = pithp_tfl_act(s->act) } };
-    int in[3] = { pithp_tfl_in(e, s, 0), pithp_tfl_in(e, s, 1), bias(e, s, pithp_tfl_shape(e, s, 1).d[0]) };
-    pithp_tfl_put(e, TFL_FULLY_CONNECTED, 1, in, 3, pithp_tfl_out(e, s), TFL_OPT_FULLY_CONNECTED, o,
-                  PITHP_LEN(o));
+    bool hybrid = pithp_tfl_is_hybrid(e, s);
+    const pithp_tfl_option o[] = { { .field = 0, .kind = PITHP_TFL_BYTE, .i = pithp_tfl_act(s->act) },
+                                   { .field = 3, .kind = PITHP_TFL_BYTE, .i = hybrid } }; /* asymmetric */
+    int in[3] = { pithp_tfl_in(e, s, 0), pithp_tfl_weights(e, s), bias(e, s, pithp_tfl_shape(e, s, 1).d[0]) };
+    pithp_tfl_put(e, TFL_FULLY_CONNECTED, hybrid ? 9 : 1, in, 3, pithp_tfl_out(e, s), TFL_OPT_FULLY_CONNECTED,
+                  o, hybrid ? 2 : 1);
 }
 
 /* ---- Pools ---- */
