@@ -150,6 +150,9 @@ START_TEST(refusals)
     expect_error(PITH_EINVAL, "float32 or int8 numbers only");
     ck_assert_int_eq(pith_export_onnx(m, path, (pith_export_cfg){ .int8_io = true }), PITH_EINVAL);
     expect_error(PITH_EINVAL, "would be written in float32");
+    ck_assert_int_eq(pith_export_onnx(m, path, (pith_export_cfg){ .numbers = PITH_EXPORT_DYNAMIC }),
+                     PITH_EINVAL);
+    expect_error(PITH_EINVAL, "int8 weights and float activations");
     ck_assert_int_eq(pith_export_onnx(m, path, (pith_export_cfg){ .numbers = PITH_EXPORT_INT8 }),
                      PITH_EINVAL);
     expect_error(PITH_EINVAL, "is not quantized");

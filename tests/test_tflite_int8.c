@@ -3,13 +3,6 @@
 #include "int8_sample.h"
 #include "tflite_help.h"
 
-static int64_t version_of(size_t i)
-{
-    size_t codes = fb_ref(file, fb_root(file), TFL_MODEL_CODES);
-    return fb_int(file, fb_item(file, codes, (size_t)fb_int(file, op_at(i), TFL_OPERATOR_CODE, 4, 0)),
-                  TFL_CODE_VERSION, 4, 1);
-}
-
 static void export_sample(pithp_qgraph *g, const char *path)
 {
     suite_check(pithp_tfl_export_int8(g, NULL, path) == PITH_OK, "%s", pith_error_text(ctx));

@@ -66,6 +66,13 @@ static inline int64_t zero_point(size_t t, size_t i)
     return (int64_t)fb_at(file, v + 4 + 8 * i, 8);
 }
 
+static inline int64_t version_of(size_t i)
+{
+    size_t codes = fb_ref(file, fb_root(file), TFL_MODEL_CODES);
+    return fb_int(file, fb_item(file, codes, (size_t)fb_int(file, op_at(i), TFL_OPERATOR_CODE, 4, 0)),
+                  TFL_CODE_VERSION, 4, 1);
+}
+
 /* After each test: the file read last, then the context. */
 static inline void close_file(void)
 {

@@ -1,6 +1,7 @@
 /* dump_nets: networks that between them use every op the exporters know, written in every format, with inputs and our own
    outputs, for foreign runtimes to repeat. usage: dump_nets DIR [MODEL INPUTS.f32]. DIR gets for each network NAME.tflite,
-   NAME.f16.tflite, NAME.onnx, NAME.x.f32 [N,...], NAME.y.f32 [N,...] and a line in nets.txt: name, N, sizes of one sample. With a
+   NAME.f16.tflite, NAME.onnx, NAME.x.f32 [N,...], NAME.y.f32 [N,...], NAME.dynamic.tflite
+   and NAME.dynamic.y.f32, and a line in nets.txt: name, N, sizes of one sample. With a
    model file and samples of one's own, these are done instead. Public headers only. */
 #include <pith/pith.h>
 #include <stdio.h>
@@ -136,15 +137,48 @@ static pith_tensor *norms(pith_model *m, pith_tensor *x, void *user)
     return pith_relu(pith_nn_batch_norm(m, "last", pith_stop_gradient(y), (pith_batch_norm_cfg){ 0 }));
 }
 
+/* One layer each: of the hybrid kernels nothing but the formula is seen. */
+static pith_tensor *one_conv(pith_model *m, pith_tensor *x, void *user)
+{
+    (void)user;
+    return conv(m, "conv", x, (pith_conv2d_cfg){ .out = 8, .kernel = 3, .stride = 2, .bias = true });
+}
+
+static pith_tensor *one_group(pith_model *m, pith_tensor *x, void *user)
+{
+    (void)user;
+    return conv(m, "conv", x, (pith_conv2d_cfg){ .out = 8, .kernel = 3, .groups = 4 });
+}
+
+static pith_tensor *one_depthwise(pith_model *m, pith_tensor *x, void *user)
+{
+    (void)user;
+    return pith_relu6(pith_nn_depthwise_conv2d(
+        m, "dw", x,
+        (pith_conv2d_cfg){ .kernel = 5, .pad_mode = PITH_EXPLICIT, .pad = { 2, 2, 2, 2 }, .stride = 2 }));
+}
+
+static pith_tensor *one_dense(pith_model *m, pith_tensor *x, void *user)
+{
+    (void)user;
+    return pith_nn_linear(m, "fc", pith_flatten(x), 7);
+}
+
 static const struct {
     const char *name;
     pith_net_fn net;
     int rows, columns, channels;
-} nets[] = {
-    { "windows", windows, 37, 30, 3 }, { "pools", pools, 23, 18, 3 }, { "elementwise", elementwise, 5, 4, 3 },
-    { "curves", curves, 5, 4, 3 },     { "shapes", shapes, 4, 5, 3 }, { "excite", excite, 24, 24, 3 },
-    { "norms", norms, 6, 5, 3 }
-};
+} nets[] = { { "windows", windows, 37, 30, 3 },
+             { "pools", pools, 23, 18, 3 },
+             { "elementwise", elementwise, 5, 4, 3 },
+             { "curves", curves, 5, 4, 3 },
+             { "shapes", shapes, 4, 5, 3 },
+             { "excite", excite, 24, 24, 3 },
+             { "norms", norms, 6, 5, 3 },
+             { "one_conv", one_conv, 11, 9, 4 },
+             { "one_group", one_group, 11, 9, 4 },
+             { "one_depthwise", one_depthwise, 11, 9, 4 },
+             { "one_dense", one_dense, 3, 4, 5 } };
 
 /* ---- Writing ---- */
 static int put(const char *dir, const char *name, const char *end, const void *p, size_t bytes)
@@ -180,6 +214,28 @@ static void stir(pith_model *m)
     }
 }
 
+/* The same with int8 weights and inputs quantized as they come; m stays so. */
+static int dump_dynamic(pith_model *m, const char *name, const char *dir, const pith_real *x, int n)
+{
+    char path[1024];
+    if (!strcmp(name, "norms"))
+        return 0; /* its weights are computed, so its batch norms cannot be folded */
+    if (pith_quantize(m, NULL, (pith_quant_cfg){ .scheme = PITH_SCHEME_DYNAMIC }) != PITH_OK)
+        return 1;
+    pith_tensor *out = pith_model_output(m), *in = pith_model_input(m);
+    pith_plan *p = pith_plan_new(&out, 1, (pith_plan_cfg){ .batch = n });
+    if (p == NULL)
+        return 1;
+    memcpy(pith_plan_input(p, in), x, (size_t)pith_size(in) * (size_t)n * sizeof *x);
+    snprintf(path, sizeof path, "%s/%s.dynamic.tflite", dir, name);
+    int bad = pith_plan_forward(p, n, 0) != PITH_OK ||
+              put(dir, name, ".dynamic.y.f32", pith_plan_value(p, out),
+                  (size_t)pith_size(out) * (size_t)n * sizeof *x) ||
+              pith_export_tflite(m, path, (pith_export_cfg){ 0 }) != PITH_OK;
+    pith_plan_free(p);
+    return bad;
+}
+
 static int dump(pith_model *m, const char *name, const char *dir, const pith_real *samples, int n, FILE *list)
 {
     char path[1024];
@@ -203,6 +259,7 @@ static int dump(pith_model *m, const char *name, const char *dir, const pith_rea
     for (int i = 1; i < pith_shape_of(in).ndim; i++)
         fprintf(list, " %lld", (long long)pith_shape_of(in).d[i]);
     fputc('\n', list);
+    bad = bad || dump_dynamic(m, name, dir, x, n);
     return bad;
 }
 

@@ -1,6 +1,7 @@
 /* dump_photos DIR MODEL LIST: what the model file makes of the photographs whose paths stand in LIST, one a line, for foreign
    runtimes to repeat (check_photos.py). DIR gets x.f32 [n,H,W,C], the images as the model sees them; y, its outputs, float32
-   or, of an integer model, int8; x.i8 of such a model: the integers that it is given; and facts.txt: n, H, W, C, outputs of
+   or, of an integer model, int8; of such a model x.i8, the integers that it is given, and y.single, its outputs with one
+   rounding; and facts.txt: n, H, W, C, outputs of
    one, f32 or i8, and the output's scale and zero point. */
 #include "deploy/numbers.h"
 #include "graph/qplan.h"
@@ -78,11 +79,22 @@ static int in_floats(photos *f)
     return bad;
 }
 
+/* The outputs of n images into `out`. single: rescaled with one rounding, as LiteRT's default kernels and ONNX Runtime do. */
+static int run_integers(const photos *f, pithp_qgraph *g, bool single, const int8_t *in, int8_t *out)
+{
+    pithp_qplan *p = pithp_qplan_new(g, (pithp_qplan_cfg){ .batch = 1, .single = single });
+    int bad = p == NULL;
+    for (int64_t i = 0; i < f->n && !bad; i++)
+        bad = pithp_qplan_run(p, 1, (const void *[]){ in + (size_t)i * f->in },
+                              (void *[]){ out + (size_t)i * f->out }) != PITH_OK;
+    pithp_qplan_free(p);
+    return bad || put(f, single ? "y.single" : "y", out, (size_t)f->n * f->out);
+}
+
 static int in_integers(photos *f)
 {
     pithp_qgraph *g = pithp_export_integers(f->m);
-    pithp_qplan *p = g == NULL ? NULL : pithp_qplan_new(g, (pithp_qplan_cfg){ .batch = 1 });
-    if (p == NULL)
+    if (g == NULL)
         return 1;
     const pithp_qtensor *x = pithp_q_tensor(g, g->inputs[0]), *y = pithp_q_tensor(g, g->outputs[0]);
     f->out = (size_t)pithp_count(y->shape);
@@ -93,11 +105,8 @@ static int in_integers(photos *f)
         long v = lroundf((float)f->x[i] / x->scale[0]) + x->zero;
         in[i] = (int8_t)PITHP_MIN(PITHP_MAX(v, -128), 127);
     }
-    for (int64_t i = 0; i < f->n && !bad; i++)
-        bad = pithp_qplan_run(p, 1, (const void *[]){ in + (size_t)i * f->in },
-                              (void *[]){ out + (size_t)i * f->out }) != PITH_OK;
-    bad = bad || put(f, "x.i8", in, count) || put(f, "y", out, (size_t)f->n * f->out) ||
-          facts(f, "i8", y->scale[0], y->zero);
+    bad = bad || put(f, "x.i8", in, count) || run_integers(f, g, false, in, out) ||
+          run_integers(f, g, true, in, out) || facts(f, "i8", y->scale[0], y->zero);
     free(in);
     free(out);
     return bad;

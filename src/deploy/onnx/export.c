@@ -16,8 +16,10 @@ pith_status pith_export_onnx(pith_model *m, const char *path, pith_export_cfg cf
         return pithp_onnx_export_float(m, path);
     if (as != PITH_EXPORT_INT8)
         return pithp_error(m->ctx, PITH_EINVAL,
-                           "an ONNX file is written with float32 or int8 numbers only, not with numbers %d",
-                           (int)as);
+                           "an ONNX file is written with float32 or int8 numbers only, not with %s",
+                           as == PITH_EXPORT_F16       ? "float16 weights"
+                           : as == PITH_EXPORT_DYNAMIC ? "int8 weights and float activations"
+                                                       : "these");
     pithp_qgraph *g = pithp_export_integers(m);
     pith_status s = g ? pithp_onnx_export_int8(g, m, cfg.int8_io, path) : m->ctx->status;
     pithp_qgraph_free(g);
