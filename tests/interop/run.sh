@@ -111,14 +111,6 @@ tflm=0.dev20261023182759
 mkdir "$work/int8"
 mkdir "$work/int8-tflite"
 check "integer ops: random cases written as .tflite" "$build/tests/interop/dump_int8_tflite" "$work/int8-tflite" 20
-# A whole network, quantized on the drawn set, and its pictures.
-mkdir "$work/whole"
-whole_network() {
-    "$build/pith-draw" -o "$work/drawn" --train 60 --val 40 --size 96 --quiet &&
-        "$build/pith" quantize "$work/efnet-nano-96/model.pith" --data "$work/drawn" -o "$work/quantized.pith" --samples 40 --no-eval -q &&
-        "$build/tests/interop/dump_int8_tflite" "$work/whole" "$work/quantized.pith" "$work"/drawn/val/*/*.jpg
-}
-check "efnet-nano quantized and written as .tflite" whole_network
 if have onnx,onnxruntime onnx==1.23.2 onnxruntime==1.32.0; then
     check "integer ops: ONNX Runtime is a step off at most from our .onnx files" "$venv/bin/python" "$here/check_onnx_int8.py" "$work/int8-tflite"
 fi
@@ -132,11 +124,42 @@ if have tflite,flatbuffers,tflite_micro flatbuffers==25.12.19 tflite==2.18.0 tfl
     check "integer ops: TFLite Micro gives the same bytes" "$venv/bin/python" "$here/check_int8.py" "$work/int8" tflm
     cat "$work/log"
     check "integer ops: TFLite Micro gives the same bytes from our .tflite files" "$venv/bin/python" "$here/check_tflite_int8.py" "$work/int8-tflite"
-    check "efnet-nano: TFLite Micro gives the same bytes" "$venv/bin/python" "$here/check_tflite_int8.py" "$work/whole"
 fi
 if have tflite,flatbuffers,ai_edge_litert flatbuffers==25.12.19 tflite==2.18.0 ai-edge-litert==2.3.0; then
     check "integer ops: LiteRT differs only where it is known to" "$venv/bin/python" "$here/check_int8.py" "$work/int8" litert
     grep known "$work/log"
+fi
+# Trained networks in every format and runtime. Photographs and networks trained on them are nobody's to publish: with
+# PITH_REAL_DATA (a folder with cats-dogs/{train,val}) and INTEROP_MODELS (a folder with efnet-nano.pith, efnet-micro.pith,
+# mobilenet-v1.pith and resnet8.pith) INTEROP_PHOTOS of them are compared (default 1000); else drawn pictures, and networks
+# that train on such for seconds, of which only what does not hang on their classes is judged.
+# shellcheck disable=SC2086 # an option or none
+photographs() {
+    set --
+    for net in efnet-nano efnet-micro mobilenet-v1 resnet8; do
+        set -- "$@" "$net=$models/$net.pith"
+    done
+    "$venv/bin/python" "$here/check_photos.py" "$build" "$data" "$count" "$work/photos" ${INTEROP_JSON:+--json "$INTEROP_JSON"} $hardly "$@"
+}
+drawn_network() { # NAME SIZE OPTIONS...
+    name=$1 size=$2
+    shift 2
+    "$build/pith" train --data "$work/drawn-more" --model "$name" --image-size "$size" --batch 16 --epochs 2 --ema 0.9 --out "$work/run-$name" -q "$@" &&
+        cp "$work/run-$name/last.pith" "$work/$name.pith"
+}
+if have tflite_micro,ai_edge_litert,onnx,onnxruntime tflite-micro ai-edge-litert==2.3.0 onnx==1.23.2 onnxruntime==1.32.0; then
+    data=${PITH_REAL_DATA:-}/cats-dogs models=${INTEROP_MODELS:-/nowhere} count=${INTEROP_PHOTOS:-1000} hardly=
+    if [ ! -d "$data/val" ] || [ ! -f "$models/efnet-nano.pith" ]; then
+        skipped=$((skipped + 1)); echo "skipped  photographs: PITH_REAL_DATA and INTEROP_MODELS do not both name some; drawn pictures instead"
+        data=$work/drawn-more models=$work count=20 hardly=--hardly-trained
+        check "pictures drawn" "$build/pith-draw" -o "$data" --train 150 --val 20 --size 96 --quiet
+        check "efnet-nano trained on them" drawn_network efnet-nano 96
+        check "efnet-micro trained on them" drawn_network efnet-micro 96
+        check "mobilenet-v1 0.25 trained on them" drawn_network mobilenet-v1 96 --width 0.25
+        check "resnet8 trained on them" drawn_network resnet8 32
+    fi
+    check "networks in TFLite Micro, LiteRT and ONNX Runtime: $count pictures" photographs
+    grep 'same class' "$work/log"
 fi
 # The odd files' pixels, in another decoder. Its own test writes them: `make check` has built it.
 if [ ! -x "$build/tests/test_odd" ]; then
