@@ -13,6 +13,20 @@ static bool in_range(const int64_t *v, int n, int64_t lo)
     return true;
 }
 
+pith_status pithp_q_layer(const pithp_qgraph *g, const pithp_qnode *n, int ndim, int w_ndim)
+{
+    pith_status s = pithp_q_want(g, n, 0, ndim);
+    return s ? s : pithp_q_want(g, n, 1, w_ndim);
+}
+
+pith_status pithp_q_misfit(const pithp_qgraph *g, const pithp_qnode *n, const char *expected)
+{
+    char x[96], w[96];
+    return pithp_q_error(g, n, PITH_ESHAPE, "weights %s do not fit the input %s; expected %s",
+                         pithp_shape_text(pithp_q_in(g, n, 1)->shape, w),
+                         pithp_shape_text(pithp_q_in(g, n, 0)->shape, x), expected);
+}
+
 pith_status pithp_q_window(const pithp_qgraph *g, const pithp_qnode *n, pithp_qtensor *out, pithp_iconv *v)
 {
     const pithp_qtensor *x = pithp_q_in(g, n, 0);

@@ -5,17 +5,15 @@
 static pith_status prepare(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out)
 {
     const pithp_qtensor *x = pithp_q_in(g, n, 0), *w = pithp_q_in(g, n, 1);
-    char a[96], b[96];
-    pith_status st = pithp_q_want(g, n, 0, 4);
-    if (!st)
-        st = pithp_q_want(g, n, 1, 4);
+    pith_status st = pithp_q_layer(g, n, 4, 4);
     if (st)
         return st;
     int64_t groups = n->attr.groups ? n->attr.groups : 1, c = x->shape.d[3], k = w->shape.d[0];
-    if (groups < 1 || c % groups || k % groups || w->shape.d[3] != c / groups)
-        return pithp_q_error(g, n, PITH_ESHAPE,
-                             "weights %s do not fit the input %s in %lld groups; expected [K,R,S,C/groups]",
-                             pithp_shape_text(w->shape, b), pithp_shape_text(x->shape, a), (long long)groups);
+    if (groups < 1 || c % groups || k % groups || w->shape.d[3] != c / groups) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "[K,R,S,C/groups] of %lld groups", (long long)groups);
+        return pithp_q_misfit(g, n, expected);
+    }
     pithp_iconv v = { .k = k, .r = w->shape.d[1], .s = w->shape.d[2], .groups = groups };
     return pithp_q_conv(g, n, out, v, 0);
 }

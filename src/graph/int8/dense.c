@@ -5,16 +5,11 @@
 static pith_status prepare(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out)
 {
     const pithp_qtensor *x = pithp_q_in(g, n, 0), *w = pithp_q_in(g, n, 1);
-    char a[96], b[96];
-    pith_status st = pithp_q_want(g, n, 0, 0);
-    if (!st)
-        st = pithp_q_want(g, n, 1, 2);
+    pith_status st = pithp_q_layer(g, n, 0, 2);
     if (st)
         return st;
     if (w->shape.d[1] != pithp_count(x->shape))
-        return pithp_q_error(g, n, PITH_ESHAPE,
-                             "weights %s do not fit the input %s; expected [O, all of its elements]",
-                             pithp_shape_text(w->shape, b), pithp_shape_text(x->shape, a));
+        return pithp_q_misfit(g, n, "[O, all of its elements]");
     pithp_iconv v = {
         .h = 1, .w = 1, .c = w->shape.d[1], .p = 1, .q = 1, .k = w->shape.d[0], .r = 1, .s = 1, .groups = 1
     };

@@ -5,17 +5,12 @@
 static pith_status prepare(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out)
 {
     const pithp_qtensor *x = pithp_q_in(g, n, 0), *w = pithp_q_in(g, n, 1);
-    char a[96], b[96];
-    pith_status st = pithp_q_want(g, n, 0, 4);
-    if (!st)
-        st = pithp_q_want(g, n, 1, 4);
+    pith_status st = pithp_q_layer(g, n, 4, 4);
     if (st)
         return st;
     int64_t c = x->shape.d[3], k = w->shape.d[3];
     if (w->shape.d[0] != 1 || k % c)
-        return pithp_q_error(g, n, PITH_ESHAPE,
-                             "weights %s do not fit the input %s; expected [1,R,S,a multiple of C]",
-                             pithp_shape_text(w->shape, b), pithp_shape_text(x->shape, a));
+        return pithp_q_misfit(g, n, "[1,R,S,a multiple of C]");
     pithp_iconv v = { .k = k, .r = w->shape.d[1], .s = w->shape.d[2], .groups = c };
     return pithp_q_conv(g, n, out, v, 3);
 }
