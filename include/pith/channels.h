@@ -21,7 +21,8 @@ typedef enum { PITH_CUT_MACS = 0, PITH_CUT_PARAMETERS, PITH_CUT_RAM } pith_cut_o
 /* Zero is the default of all but target.
    target     the share of multiply-adds (parameters, RAM) to be rid of, above 0 and below 1; at least so much goes
    per_layer  every group of channels loses the same share of them; else the least important of all groups go
-   multiple   channels that are left are a multiple of this number (or all there were); 0: 1
+   multiple   channels that are left are a multiple of this number (or all there were); 0: 1. Float kernels of AVX-512 take
+              16 at a time: other numbers cost multiply-adds, but little time
    keep       the least share of a group's channels that stays, so that no layer empties; 0: 0.1; PITH_ZERO: one channel
    skip       "stem.*,head.*": layers of these names keep all their channels (blocks of a layer so named stay). Channels that
               they have in common with others stay there too
