@@ -128,6 +128,8 @@ int main(int argc, char **argv)
     pith_model *t = argc > 1 && strcmp(argv[1], "-") != 0
                         ? pith_model_load(c, argv[1])
                         : pith_model_family(c, "efnet-nano", (pith_family_cfg){ .classes = 2 });
+    if (t != NULL)
+        pith_model_set_meta(t, "classes", NULL); /* noise has no cats */
     if (fd >= 0)
         close(fd);
     unlink(store);

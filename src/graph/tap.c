@@ -26,7 +26,7 @@ static bool inside(const pith_tensor *t, const char *name, size_t n)
 static int distance(const char *a, size_t n_a, const char *b)
 {
     enum { MOST = 96 };
-    int row[MOST + 1], n = (int)PITHP_MIN(strlen(b), (size_t)MOST);
+    int row[MOST + 1] = { 0 }, n = (int)PITHP_MIN(strlen(b), (size_t)MOST);
     for (int j = 0; j <= n; j++)
         row[j] = j;
     for (int i = 0; i < (int)PITHP_MIN(n_a, (size_t)MOST); i++) {

@@ -164,7 +164,7 @@ static pith_status feed_live(pithp_teacher *t, pith_plan *p, const pith_batch *b
 
 static pith_status feed_stored(pith_distill *k, pithp_teacher *t, pith_plan *p, const pith_batch *b)
 {
-    pith_real *to[PITHP_LEN(t->said)];
+    pith_real *to[PITHP_LEN(t->said)] = { NULL };
     for (int i = 0; i < t->n_said; i++)
         to[i] = t->said[i].to == NULL ? NULL : pith_plan_input(p, t->said[i].to);
     for (int j = 0; j < b->n; j++) {
