@@ -37,7 +37,7 @@ static int weights(net *d, int x, pith_shape s, int axis, int in[3], double *sca
 {
     int64_t k = s.d[axis], count = pithp_count(s);
     int ns = pick(d, 0, 2) ? (int)k : 1;
-    float sw[256], sb[256];
+    float sw[256] = { 0 }, sb[256] = { 0 };
     int8_t *w = malloc((size_t)count);
     int32_t b[256];
     for (int64_t i = 0; i < count; i++)
@@ -53,7 +53,7 @@ static int weights(net *d, int x, pith_shape s, int axis, int in[3], double *sca
     in[1] = pithp_q_const(d->g, name, PITH_I8, s, sw, ns, axis, 0, w);
     snprintf(name, sizeof name, "b%d", d->layers);
     in[2] = pick(d, 0, 3) ? pithp_q_const(d->g, name, PITH_I32, PITH_SHAPE(k), sb, ns, 0, 0, b) : PITHP_QNONE;
-    *scale = (double)tensor(d, x)->scale[0] * (double)sw[0] * sqrt((double)(count / k)) * 70;
+    *scale = (double)tensor(d, x)->scale[0] * (double)sw[0] * sqrt((double)count / (double)k) * 70;
     free(w);
     return in[2] == PITHP_QNONE ? 2 : 3;
 }

@@ -53,6 +53,7 @@ typedef struct {
     size_t *scratch, *scratch_at; /* [nodes] */
     size_t *offset;               /* [tensors] */
     size_t ram, flash;
+    bool hard; /* some weighted layer needs the general end of a sum (target/simd.inc) */
     pithp_text body;
 } pithp_c_emit;
 

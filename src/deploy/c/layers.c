@@ -15,14 +15,17 @@ static bool direct(const pithp_iconv *v)
            v->c % 4 == 0 && v->p == v->h && v->q == v->w && !v->pad[0] && !v->pad[1];
 }
 
+/* A factor of 0 has no shift of its own: one that the easy end of a sum knows. */
 static void factors(pithp_c_emit *e, int node, const pithp_qconv *v)
 {
     int32_t *mult = pithp_c_add(e, 'm', node, (size_t)v->g.k, 4);
     int8_t *shift = pithp_c_add(e, 's', node, (size_t)v->g.k, 1);
     for (int64_t k = 0; mult && shift && k < v->g.k; k++) {
         mult[k] = v->scale[k].mult;
-        shift[k] = (int8_t)pithp_c_shift(v->scale[k]);
+        shift[k] = (int8_t)(mult[k] ? pithp_c_shift(v->scale[k]) : 0);
+        e->hard |= shift[k] < 0;
     }
+    e->hard |= v->worst >= 1 << 30 || v->g.lo > -128 || v->g.hi < 127;
 }
 
 /* bias - zero * sum of the weights, modulo 2^32: the kernels' last addition wraps back. */
@@ -103,8 +106,21 @@ void pithp_c_call_conv(pithp_c_emit *e, int node)
         pithp_text_printf(
             &e->body,
             "        v.groups = %lld, v.zero_in = %d;\n        conv(l, &v, %lld, %s, %s, A + %zu);\n",
-            (long long)v->groups, v->zero_in, (long long)(kg * n4), x, y, e->scratch_at[node]);
+            (long long)v->groups, v->zero_in, (long long)kg * n4, x, y, e->scratch_at[node]);
     }
+}
+
+/* [r,s,k] as target/depthwise_same.inc wants it: four channels together, the last ones each alone. */
+static void order_depthwise(const pithp_iconv *v, const int8_t *from, int8_t *to)
+{
+    int64_t taps = v->r * v->s, fours = v->k / 4 * 4;
+    for (int64_t i = 0; i < taps; i++)
+        for (int64_t k = 0; k < v->k; k++) {
+            int64_t at = v->k != v->c ? i * v->k + k
+                         : k < fours  ? k / 4 * 4 * taps + 4 * i + k % 4
+                                      : k * taps + i;
+            to[at] = from[i * v->k + k];
+        }
 }
 
 void pithp_c_plan_depthwise(pithp_c_emit *e, int node)
@@ -122,7 +138,7 @@ void pithp_c_plan_depthwise(pithp_c_emit *e, int node)
     if (bias && b)
         memcpy(bias, b->data, (size_t)v->k * sizeof *bias);
     if (w)
-        memcpy(w, pithp_q_in(e->g, nd, 1)->data, count);
+        order_depthwise(v, pithp_q_in(e->g, nd, 1)->data, w);
     e->uses |= PITHP_C_BIT(SIMD) | PITHP_C_BIT(DEPTHWISE) | PITHP_C_BIT(DEPTHWISE_RUN) |
                (v->k == v->c ? PITHP_C_BIT(DEPTHWISE_SAME) : PITHP_C_BIT(DEPTHWISE_MANY));
 }

@@ -23,13 +23,13 @@ static void constant_operands(pithp_c_emit *e, int node)
 static void plan_sum(pithp_c_emit *e, int node)
 {
     constant_operands(e, node);
-    e->uses |= PITHP_C_BIT(ARITH) | PITHP_C_BIT(ADD);
+    e->uses |= PITHP_C_BIT(SIMD) | PITHP_C_BIT(ARITH) | PITHP_C_BIT(ADD);
 }
 
 static void plan_mul(pithp_c_emit *e, int node)
 {
     constant_operands(e, node);
-    e->uses |= PITHP_C_BIT(ARITH) | PITHP_C_BIT(MUL);
+    e->uses |= PITHP_C_BIT(SIMD) | PITHP_C_BIT(ARITH) | PITHP_C_BIT(MUL);
 }
 
 static void put_arith(pithp_c_emit *e, int node, const pithp_iarith *v)
@@ -109,7 +109,7 @@ static void call_mean(pithp_c_emit *e, int node)
     char x[48], y[48];
     pithp_text_printf(&e->body, "        mean(%s, %s, %lld, %lld, %lld, %d, %d, %d, %d, %d);\n",
                       pithp_c_operand(e, node, 0, x), pithp_c_result(e, node, y), (long long)v->count,
-                      (long long)v->c, (long long)(-v->zero_in * v->count), v->scale.mult,
+                      (long long)v->c, -(long long)v->zero_in * v->count, v->scale.mult,
                       pithp_c_shift(v->scale), v->zero_out, v->lo, v->hi);
 }
 

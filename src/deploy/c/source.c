@@ -1,5 +1,6 @@
 /* deploy/c/source.c: header and source of an exported model. */
 #include "deploy/c/source.h"
+#include "file/json.h"
 #include <string.h>
 
 /* ---- Names ---- */
@@ -41,6 +42,29 @@ static void put_shape(pithp_text *t, const char *what, const pithp_c_name *name,
                       what, x->zero);
 }
 
+/* Names of classes as strings of C: NAME_CLASS_NAMES, empty where the model has none that fit its output. */
+static void put_classes(const pithp_c_emit *e, const char *json, const pithp_c_name *name, pithp_text *t)
+{
+    int64_t outputs = pithp_count(pithp_q_tensor(e->g, e->g->outputs[0])->shape);
+    json_t *list = NULL;
+    if (!json || t->status)
+        return;
+    t->status = pithp_json_parse(t->c, "the model's \"classes\"", json, strlen(json), &list);
+    bool fit = !t->status && json_is_array(list) && (int64_t)json_array_size(list) == outputs;
+    for (size_t i = 0; fit && i < json_array_size(list); i++)
+        fit = json_is_string(json_array_get(list, i));
+    if (fit)
+        pithp_text_printf(t, "/* One a class, in the order of the output. */\n#define %s_CLASS_NAMES",
+                          name->macro);
+    for (size_t i = 0; fit && i < json_array_size(list); i++) {
+        pithp_text_put(t, i ? ", " : " ");
+        pithp_text_string(t, json_string_value(json_array_get(list, i)));
+    }
+    if (fit)
+        pithp_text_put(t, "\n");
+    json_decref(list);
+}
+
 void pithp_c_header(const pithp_c_emit *e, const pith_model *m, const pithp_c_name *name, pithp_text *t)
 {
     const pithp_qgraph *g = e->g;
@@ -66,11 +90,7 @@ void pithp_c_header(const pithp_c_emit *e, const pith_model *m, const pithp_c_na
     if (x->scale[0] == 1.0f / 128 && x->zero == 0)
         pithp_text_put(t, "/* Of an image with pixels of 0 to 255: the pixel minus 128. */\n");
     put_shape(t, "OUTPUT", name, pithp_q_tensor(g, g->outputs[0]));
-    if (classes) {
-        pithp_text_put(t, "/* Classes, in the order of the output: ");
-        pithp_text_name(t, classes);
-        pithp_text_put(t, " */\n");
-    }
+    put_classes(e, classes, name, t);
     pithp_text_printf(t,
                       "\n/* Runs the network: in [%s_INPUT_SIZE], out [%s_OUTPUT_SIZE]. 0: done; -1: in or "
                       "out is NULL. Not\n"
@@ -116,6 +136,8 @@ static void put_constants(const pithp_c_emit *e, const pithp_c_name *name, pithp
 
 static void put_kernels(const pithp_c_emit *e, pithp_text *t)
 {
+    if (!e->hard)
+        pithp_text_put(t, "\n#define PITH_EASY 1\n");
     for (int i = 0; i < PITHP_C_KERNELS; i++)
         if (e->uses >> i & 1) {
             pithp_text_put(t, "\n");

@@ -58,10 +58,8 @@ static size_t number(char *to, int64_t v)
 {
     char digits[24];
     size_t n = 0, at = 0;
-    if (v == INT32_MIN) {
-        memcpy(to, "-2147483647-1,", 14);
-        return 14;
-    }
+    if (v == INT32_MIN)
+        return (size_t)snprintf(to, 32, "-2147483647-1,");
     for (int64_t a = v < 0 ? -v : v; a || !n; a /= 10)
         digits[n++] = (char)('0' + a % 10);
     if (v < 0)
@@ -89,12 +87,22 @@ void pithp_text_numbers(pithp_text *t, const void *p, size_t n, size_t size, boo
     }
 }
 
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_' || c == ' ';
+}
+
+void pithp_text_string(pithp_text *t, const char *s)
+{
+    pithp_text_put(t, "\"");
+    for (; *s; s++)
+        pithp_text_printf(t, is_plain(*s) ? "%c" : "\\%03o", (unsigned)(unsigned char)*s);
+    pithp_text_put(t, "\"");
+}
+
 void pithp_text_name(pithp_text *t, const char *name)
 {
-    for (; *name; name++) {
-        char c = *name;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                     c == '-' || c == ' ';
-        append(t, plain ? &c : "_", 1);
-    }
+    for (; *name; name++)
+        append(t, is_plain(*name) ? name : "_", 1);
 }

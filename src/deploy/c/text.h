@@ -19,5 +19,6 @@ void pithp_text_printf(pithp_text *t, const char *fmt, ...) PITH_PRINTF(2, 3);
 void pithp_text_numbers(pithp_text *t, const void *p, size_t n, size_t size, bool is_unsigned);
 /* A name of the model's or a layer's for a comment: what might end one becomes '_'. */
 void pithp_text_name(pithp_text *t, const char *name);
+void pithp_text_string(pithp_text *t, const char *s); /* as a string of C */
 
 #endif
