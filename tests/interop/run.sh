@@ -142,10 +142,10 @@ photographs() {
     "$venv/bin/python" "$here/check_photos.py" "$build" "$data" "$count" "$work/photos" ${INTEROP_JSON:+--json "$INTEROP_JSON"} $hardly "$@"
 }
 drawn_network() { # NAME SIZE OPTIONS...
-    name=$1 size=$2
+    drawn=$1 size=$2
     shift 2
-    "$build/pith" train --data "$work/drawn-more" --model "$name" --image-size "$size" --batch 16 --epochs 2 --ema 0.9 --out "$work/run-$name" -q "$@" &&
-        cp "$work/run-$name/last.pith" "$work/$name.pith"
+    "$build/pith" train --data "$work/drawn-more" --model "$drawn" --image-size "$size" --batch 16 --epochs 2 --ema 0.9 --out "$work/run-$drawn" -q "$@" &&
+        cp "$work/run-$drawn/last.pith" "$work/$drawn.pith"
 }
 if have tflite_micro,ai_edge_litert,onnx,onnxruntime tflite-micro ai-edge-litert==2.3.0 onnx==1.23.2 onnxruntime==1.32.0; then
     data=${PITH_REAL_DATA:-}/cats-dogs models=${INTEROP_MODELS:-/nowhere} count=${INTEROP_PHOTOS:-1000} hardly=
