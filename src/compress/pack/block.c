@@ -88,7 +88,7 @@ static void count_plane(const form *f, int p, bool set_only, int64_t count[256])
    the planes there, whichever is less. */
 static double ideal_of(const form *f)
 {
-    int64_t count[256];
+    int64_t count[256] = { 0 };
     double dense = 0, sparse = 0, set = 0;
     for (int p = 0; p < f->planes; p++) {
         count_plane(f, p, false, count);

@@ -72,7 +72,7 @@ static void depths(const node *t, int at, int depth, uint8_t *length, int *deepe
 /* Two queues, both in order: symbols, and pairs as they are made. Gives the greatest length. */
 static int lengths(const int64_t *count, int symbols, uint8_t *length)
 {
-    node t[2 * PITHP_HUFF_SYMBOLS];
+    node t[2 * PITHP_HUFF_SYMBOLS] = { 0 };
     int n = 0, deepest = 0;
     memset(length, 0, (size_t)symbols);
     for (int s = 0; s < symbols; s++)
