@@ -17,6 +17,8 @@
 #include <pith/quant.h>
 #include <pith/quantizer.h>
 #include <pith/report.h>
+#include <pith/rt.h>
+#include <pith/runner.h>
 #include <pith/tensor.h>
 #include <pith/train.h>
 

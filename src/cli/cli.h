@@ -193,6 +193,7 @@ void progress_close(progress_view *v);
 
 /* ---- Verbs --------------------------------------------------------------------------------------------------- */
 extern const verb verb_train, verb_lr_find, verb_eval, verb_predict, verb_info, verb_bench, verb_data,
-    verb_export, verb_quantize, verb_qat, verb_analyze, verb_distill, verb_pack, verb_unpack;
+    verb_export, verb_quantize, verb_qat, verb_analyze, verb_distill, verb_pack, verb_unpack, verb_import,
+    verb_run, verb_plan;
 
 #endif

@@ -5,6 +5,12 @@
 #include <pith/rt.h>
 #include <string.h>
 
+#ifdef PITHP_SMALL /* libpith-rt, which has the reference kernels only */
+static const pithp_tfl_keep how = PITHP_TFL_LEAN;
+#else
+static const pithp_tfl_keep how = PITHP_TFL_BORROW;
+#endif
+
 struct pith_rt {
     pith_ctx ctx;
     pithp_map map;
@@ -38,7 +44,7 @@ static void load(pith_rt *rt, const char *name, const void *p, size_t n)
     rt->bytes = n;
     if (rt->ctx.status || pithp_tfl_open(&rt->ctx, &f, name, p, n))
         return;
-    if ((rt->g = pithp_tfl_read_int8(&f, true)))
+    if ((rt->g = pithp_tfl_read_int8(&f, how)))
         rt->plan = pithp_qplan_new(rt->g, (pithp_qplan_cfg){ .batch = 1 });
 }
 

@@ -113,6 +113,8 @@ struct pithp_qgraph {
     size_t cap_inputs, cap_outputs;
     bool
         borrow; /* names, scales and data are the caller's, and outlive the graph: set right after it is made */
+    bool
+        lean; /* layers keep no factors but compute them as they run; the reference kernels only. Set likewise */
     bool failed;
 };
 
@@ -157,10 +159,19 @@ pith_status pithp_q_want(const pithp_qgraph *g, const pithp_qnode *n, int i,
    contract computes it. `bound`: the largest number that will be scaled; k >= 0 names the channel. */
 pith_status pithp_q_fixed(const pithp_qgraph *g, const pithp_qnode *n, int64_t k, double real, int64_t bound,
                           pithp_fixed *f);
+/* What a weighted layer's factors are computed of: S_in * S_w[k] / S_out, the product in float where TFLite forms it so. */
+typedef struct {
+    float in, out;
+    const float *w;
+    bool one, in_float; /* one scale for all channels */
+} pithp_qfactors;
+double pithp_q_factor(const pithp_qfactors *f, int64_t k);
+
 /* Factors and worst sums of a weighted layer: node->in[1] weights (channels along `axis`, `per` elements each, reached by
-   stride), in[2] bias. form_float: S_in*S_w is formed in float, as TFLite does for dense layers with one scale. */
+   stride), in[2] bias. form_float: S_in*S_w is formed in float, as TFLite does for dense layers with one scale. *from: what
+   they are computed of. scale NULL: they are only checked. */
 pith_status pithp_q_weights(const pithp_qgraph *g, const pithp_qnode *n, const pithp_qtensor *out, int axis,
-                            bool form_float, pithp_fixed *scale, int64_t *worst);
+                            bool form_float, pithp_qfactors *from, pithp_fixed *scale, int64_t *worst);
 
 /* ---- The ops (src/graph/int8/) -----------------------------------------------------------------------------------------
    Operands, attributes, and what is particular. x, y: int8 [1,H,W,C] unless told. */

@@ -11,8 +11,8 @@ struct pithp_qplan {
     pithp_qplan_cfg cfg;
     int threads;
     const pithp_ikern *kern;
-    size_t *offset; /* [tensors] in a thread's arena */
-    void **pack;    /* [nodes] */
+    size_t *offset;  /* [tensors] in a thread's arena */
+    void **pack;     /* [nodes] */
     uint8_t *packed; /* all packs */
     uint8_t *arena;  /* threads * (arena_bytes + scratch_bytes) */
     size_t packed_bytes, arena_bytes, scratch_bytes;
@@ -42,7 +42,7 @@ static pith_status pack(pithp_qplan *p)
     size_t *bytes = PITHP_NEW_N(p->ctx, size_t, g->n_nodes);
     if (!bytes)
         return PITH_ENOMEM;
-    for (int i = 0; p->kern && i < g->n_nodes; i++) {
+    for (int i = 0; (p->kern || g->lean) && i < g->n_nodes; i++) {
         const pithp_qnode *n = g->nodes[i];
         size_t scratch = 0;
         if (n->op->pack)
@@ -94,7 +94,7 @@ pithp_qplan *pithp_qplan_new(const pithp_qgraph *g, pithp_qplan_cfg cfg)
     p->offset = PITHP_NEW_N(c, size_t, g->n_tensors);
     p->pack = PITHP_NEW_N(c, void *, g->n_nodes);
     pith_status st = c->status;
-    if (!st && !cfg.reference && !cfg.single)
+    if (!st && !cfg.reference && !cfg.single && !g->lean)
         st = pithp_ikern_choose(c, cfg.kernels, &p->kern);
     if (!st)
         st = pithp_qlayout(g, ALIGN, ALIGN, NULL, p->offset, NULL, &p->arena_bytes);

@@ -1,0 +1,141 @@
+/* deploy/needs.c: what a model needs as int8 on a microcontroller. A float model is quantized on a copy with ranges out of the
+   air, since sizes do not depend on them. */
+#include "compress/quant/improve.h"
+#include "deploy/c/export.h"
+#include "deploy/runner.h"
+#include "ops/integer.h"
+
+struct pith_needs_plan {
+    pithp_obj obj;
+    pith_ctx *c;
+    pith_model *sketch; /* NULL: none was needed */
+    const pithp_qgraph *g;
+    pithp_qgraph *own; /* g where it is ours */
+    int *last;         /* [tensors] op that reads it last; n_nodes: an output */
+};
+
+static void destroy(pith_ctx *c, pithp_obj *o)
+{
+    pith_needs_plan *p = (pith_needs_plan *)o;
+    pithp_free(c, p->last);
+    pithp_qgraph_free(p->own);
+    pith_model_free(p->sketch);
+    pithp_free(c, p);
+}
+
+void pith_needs_free(pith_needs_plan *p)
+{
+    if (p)
+        pithp_destroy(p->c, &p->obj);
+}
+
+static pith_needs_plan *new_plan(pith_ctx *c)
+{
+    pith_needs_plan *p = c->status ? NULL : PITHP_NEW(c, pith_needs_plan);
+    if (p) {
+        p->c = c;
+        pithp_own(c, &p->obj, destroy);
+    }
+    return p;
+}
+
+/* Ranges as wide as they need not be: every factor is then below 1, and every op's checks are met. */
+static void make_up_ranges(const pith_model *m)
+{
+    for (size_t i = 0; i < m->g->n; i++) {
+        const pith_tensor *t = m->g->nodes[i];
+        if (!pithp_is_fake_quant(t) || !pithp_fq_of_activation(t))
+            continue;
+        pith_real *scale = t->in[PITHP_FQ_SCALE]->value;
+        if (scale && scale[0] == 0)
+            scale[0] = 1;
+    }
+}
+
+static pith_status sketch(pith_needs_plan *p, const pith_model *m)
+{
+    pith_quant_cfg cfg = { 0 };
+    pith_status s = pithp_quant_begin(m, &cfg);
+    p->sketch = s ? NULL : pithp_fold_model(m);
+    if (!p->sketch || (s = pithp_quant_insert(p->sketch, &cfg, false)))
+        return p->c->status;
+    make_up_ranges(p->sketch);
+    if (!pithp_quant_weights(p->sketch))
+        p->g = p->own = pithp_lower_model(p->sketch);
+    return p->c->status;
+}
+
+static pith_status survey(pith_needs_plan *p, pith_needs *total)
+{
+    const pithp_qgraph *g = p->g;
+    pithp_c_needs need = { 0 };
+    p->last = PITHP_NEW_N(p->c, int, g->n_tensors + 1);
+    pith_status s = p->last ? pithp_c_plan(g, &need) : PITH_ENOMEM;
+    if (s)
+        return s;
+    for (int t = 0; t < g->n_tensors; t++)
+        p->last[t] = g->tensors[t]->node;
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i]->n_in; k++)
+            p->last[g->nodes[i]->in[k]] = i;
+    for (int i = 0; i < g->n_outputs; i++)
+        p->last[g->outputs[i]] = g->n_nodes;
+    *total = (pith_needs){
+        .flash = (int64_t)need.flash, .ram = (int64_t)need.ram, .macs = need.macs, .ops = g->n_nodes
+    };
+    return PITH_OK;
+}
+
+pith_needs_plan *pith_needs_of_model(const pith_model *m, pith_needs *total)
+{
+    pith_needs_plan *p = m ? new_plan(m->ctx) : NULL;
+    *total = (pith_needs){ 0 };
+    if (!p)
+        return NULL;
+    pith_status s = PITH_OK;
+    if (pithp_model_quantized(m))
+        p->g = p->own = pithp_lower_model(m);
+    else
+        s = sketch(p, m);
+    if (p->g && !s && !survey(p, total))
+        return p;
+    pith_needs_free(p);
+    return NULL;
+}
+
+pith_needs_plan *pith_needs_of_runner(const pith_runner *r, pith_needs *total)
+{
+    if (!r->g)
+        return pith_needs_of_model(r->m, total);
+    pith_needs_plan *p = new_plan(r->c);
+    *total = (pith_needs){ 0 };
+    if (!p)
+        return NULL;
+    p->g = r->g;
+    if (!survey(p, total))
+        return p;
+    pith_needs_free(p);
+    return NULL;
+}
+
+static int64_t bytes_of(const pithp_qtensor *t)
+{
+    return pithp_count(t->shape) * (int64_t)pithp_dtype_size(t->dtype);
+}
+
+bool pith_needs_op(const pith_needs_plan *p, int i, pith_need *n)
+{
+    const pithp_qgraph *g = p->g;
+    if (i < 0 || i >= g->n_nodes)
+        return false;
+    const pithp_qnode *node = g->nodes[i];
+    *n = (pith_need){ .name = node->name, .op = node->op->name, .out = pithp_q_out(g, node)->shape };
+    n->macs = node->op->macs ? node->op->macs(g, node) : 0;
+    for (int k = 0; k < node->n_in; k++)
+        if (pithp_q_in(g, node, k)->data)
+            n->flash += bytes_of(pithp_q_in(g, node, k));
+    for (int t = 0; t < g->n_tensors; t++)
+        if (!g->tensors[t]->data && g->tensors[t]->node <= i && p->last[t] >= i)
+            n->ram += bytes_of(g->tensors[t]);
+    return true;
+}
