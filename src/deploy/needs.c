@@ -12,12 +12,14 @@ struct pith_needs_plan {
     const pithp_qgraph *g;
     pithp_qgraph *own; /* g where it is ours */
     int *last;         /* [tensors] op that reads it last; n_nodes: an output */
+    size_t *offset;    /* [tensors] in the arena: two at one place are one, replaced */
 };
 
 static void destroy(pith_ctx *c, pithp_obj *o)
 {
     pith_needs_plan *p = (pith_needs_plan *)o;
     pithp_free(c, p->last);
+    pithp_free(c, p->offset);
     pithp_qgraph_free(p->own);
     pith_model_free(p->sketch);
     pithp_free(c, p);
@@ -34,7 +36,8 @@ static pith_needs_plan *new_plan(pith_ctx *c)
     pith_needs_plan *p = c->status ? NULL : PITHP_NEW(c, pith_needs_plan);
     if (p) {
         p->c = c;
-        pithp_own(c, &p->obj, destroy);
+        p->obj.destroy =
+            destroy; /* owned when all it holds has been made: it is destroyed before them then */
     }
     return p;
 }
@@ -70,7 +73,11 @@ static pith_status survey(pith_needs_plan *p, pith_needs *total)
     const pithp_qgraph *g = p->g;
     pithp_c_needs need = { 0 };
     p->last = PITHP_NEW_N(p->c, int, g->n_tensors + 1);
-    pith_status s = p->last ? pithp_c_plan(g, &need) : PITH_ENOMEM;
+    p->offset = PITHP_NEW_N(p->c, size_t, g->n_tensors + 1);
+    size_t arena;
+    pith_status s = p->last && p->offset ? pithp_c_plan(g, &need) : PITH_ENOMEM;
+    if (!s)
+        s = pithp_qlayout(g, 4, 0, NULL, p->offset, NULL, &arena);
     if (s)
         return s;
     for (int t = 0; t < g->n_tensors; t++)
@@ -83,6 +90,7 @@ static pith_status survey(pith_needs_plan *p, pith_needs *total)
     *total = (pith_needs){
         .flash = (int64_t)need.flash, .ram = (int64_t)need.ram, .macs = need.macs, .ops = g->n_nodes
     };
+    pithp_own(p->c, &p->obj, destroy);
     return PITH_OK;
 }
 
@@ -123,6 +131,21 @@ static int64_t bytes_of(const pithp_qtensor *t)
     return pithp_count(t->shape) * (int64_t)pithp_dtype_size(t->dtype);
 }
 
+static bool alive(const pith_needs_plan *p, int t, int i)
+{
+    const pithp_qtensor *x = p->g->tensors[t];
+    return !x->data && x->node <= i && p->last[t] >= i;
+}
+
+/* Another tensor that is alive lies where t does: the op works in place. */
+static bool replaced(const pith_needs_plan *p, int t, int i)
+{
+    for (int u = t + 1; u < p->g->n_tensors; u++)
+        if (alive(p, u, i) && p->offset[u] == p->offset[t])
+            return true;
+    return false;
+}
+
 bool pith_needs_op(const pith_needs_plan *p, int i, pith_need *n)
 {
     const pithp_qgraph *g = p->g;
@@ -135,7 +158,7 @@ bool pith_needs_op(const pith_needs_plan *p, int i, pith_need *n)
         if (pithp_q_in(g, node, k)->data)
             n->flash += bytes_of(pithp_q_in(g, node, k));
     for (int t = 0; t < g->n_tensors; t++)
-        if (!g->tensors[t]->data && g->tensors[t]->node <= i && p->last[t] >= i)
+        if (alive(p, t, i) && !replaced(p, t, i))
             n->ram += bytes_of(g->tensors[t]);
     return true;
 }

@@ -42,7 +42,7 @@ static pith_runner *new_runner(pith_ctx *c, const char *name, const char *format
     r->c = c;
     r->format = format;
     r->map.fd = -1;
-    pithp_own(c, &r->obj, destroy);
+    r->obj.destroy = destroy; /* owned when all it holds has been made: it is destroyed before them then */
     r->name = pithp_strdup(c, name);
     return r;
 }
@@ -83,7 +83,10 @@ static pith_status begin(pith_runner *r)
         if (!r->g)
             return r->c->status;
     }
-    return r->g ? plan_integers(r) : plan_floats(r);
+    pith_status s = r->g ? plan_integers(r) : plan_floats(r);
+    if (!s)
+        pithp_own(r->c, &r->obj, destroy);
+    return s;
 }
 
 static pith_status open_tflite(pith_runner *r, const char *path)

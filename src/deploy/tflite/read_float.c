@@ -58,6 +58,7 @@ pith_tensor *pithp_tfl_foperand(pithp_tfl_fread *r, const pithp_tfl_node *n, int
 {
     pithp_tfl_view v;
     int t = pithp_tfl_input(n, i);
+    r->m->g->scope = n->name && *n->name ? n->name : NULL; /* the layer's nodes are called after its result */
     if (source(r, n, i, &v))
         return poison(r);
     if (r->t[t])
@@ -226,6 +227,8 @@ pith_model *pithp_tfl_read_float(pithp_tfl_file *f)
         s = pithp_tfl_walk(f, pithp_tfl_frows, pithp_tfl_frows_n, "float models", &r);
     if (!s)
         s = finish(&r);
+    if (r.m)
+        r.m->g->scope = NULL;
     pithp_free(f->c, r.t);
     pithp_free(f->c, r.from);
     pithp_free(f->c, r.fill);
