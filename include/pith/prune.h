@@ -113,6 +113,36 @@ PITH_API double pith_prune_sparsity(pith_prune_schedule s, double target, int64_
 PITH_API pith_status pith_prune_fit(pith_model *m, pith_data *d, pith_prune_cfg cfg, pith_prune_schedule when,
                                     pith_fit_cfg fit);
 
+/* ---- Sensitivity -----------------------------------------------------------------------------------------------
+   Prunes each layer alone, on a copy and without training, to several levels, and looks at the loss on cfg.samples images of the
+   training split. Proposed is what each layer bears when the loss may grow by the same amount in all of them, that amount
+   chosen so that together they reach cfg.target: targets for cfg.layers. */
+enum { PITH_SCAN_LEVELS = 7 };
+typedef struct {
+    char name[128];
+    int64_t weights;
+    double loss[PITH_SCAN_LEVELS], proposed;
+} pith_prune_scan_layer;
+
+/* loss: of the model as it is; growth: what each layer is allowed */
+typedef struct {
+    int n;
+    double level[PITH_SCAN_LEVELS], loss, growth;
+} pith_prune_scan_result;
+
+/* progress is called after each layer; *stop is polled between layers. */
+typedef struct {
+    void (*progress)(void *user, int done, int total);
+    void *progress_user;
+    const volatile int *stop;
+} pith_prune_scan_cfg;
+
+/* layers [room]: the caller's; the first result->n are filled.
+   errors   those of pith_prune but for emptied layers; PITH_ESTOPPED; a target beyond the last level. m is never touched.
+            Source: Li et al., ICLR 2017; Han et al., NIPS 2015. Since 0.1. */
+PITH_API pith_status pith_prune_scan(pith_model *m, pith_data *d, pith_prune_cfg cfg, pith_prune_scan_cfg how,
+                                     pith_prune_scan_layer *layers, int room, pith_prune_scan_result *result);
+
 /* Forgets the masks; weights stay as they are, and may move again. Since 0.1. */
 PITH_API void pith_prune_clear(pith_model *m);
 

@@ -30,8 +30,9 @@ static json_t *layer_json(const pith_layer_facts *f)
     json_t *shape = json_array();
     for (int i = 1; i < f->out.ndim; i++)
         json_array_append_new(shape, json_integer(f->out.d[i]));
-    return json_pack("{s:s, s:s, s:o, s:I, s:I}", "name", f->name, "op", f->op, "out", shape, "parameters",
-                     (json_int_t)f->parameters, "macs", (json_int_t)f->macs);
+    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:I}", "name", f->name, "op", f->op, "out", shape,
+                     "parameters", (json_int_t)f->parameters, "macs", (json_int_t)f->macs, "zeros",
+                     (json_int_t)f->zeros, "held", (json_int_t)f->held);
 }
 
 static void print_layer(const pith_layer_facts *f)
@@ -41,8 +42,20 @@ static void print_layer(const pith_layer_facts *f)
     for (int i = 1; i < f->out.ndim && at < 50; i++)
         at += snprintf(shape + at, sizeof shape - (size_t)at, "%s%lld", i > 1 ? "x" : "",
                        (long long)f->out.d[i]);
-    printf("%-34.34s %-18.18s %14s %10lld %12lld\n", f->name, f->op, shape, (long long)f->parameters,
+    printf("%-34.34s %-18.18s %14s %10lld %12lld", f->name, f->op, shape, (long long)f->parameters,
            (long long)f->macs);
+    if (f->held > 0)
+        printf("   %6.2f%%", 100.0 * (double)f->held / (double)f->parameters);
+    putchar('\n');
+}
+
+static bool pruned(const pith_model *m)
+{
+    pith_layer_facts f;
+    for (int i = 0; pith_model_layer(m, i, &f); i++)
+        if (f.held > 0)
+            return true;
+    return false;
 }
 
 static int info_model(const common *k, const char *name, model_opts o)
@@ -56,9 +69,12 @@ static int info_model(const common *k, const char *name, model_opts o)
     pith_model_facts f = pith_model_info(m);
     pith_layer_facts layer;
     json_t *layers = json_array();
+    int64_t zeros = 0;
     if (!k->json)
-        printf("%-34s %-18s %14s %10s %12s\n", "layer", "op", "output", "parameters", "mult-adds");
+        printf("%-34s %-18s %14s %10s %12s%s\n", "layer", "op", "output", "parameters", "mult-adds",
+               pruned(m) ? "   at zero" : "");
     for (int i = 0; pith_model_layer(m, i, &layer); i++) {
+        zeros += layer.zeros;
         if (k->json)
             json_array_append_new(layers, layer_json(&layer));
         else
@@ -72,16 +88,19 @@ static int info_model(const common *k, const char *name, model_opts o)
         for (int i = 0; pith_model_meta_key(m, i) != NULL; i++)
             json_object_set_new(meta, pith_model_meta_key(m, i),
                                 json_string(pith_model_meta(m, pith_model_meta_key(m, i))));
-        print_json(json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "model", pith_model_name(m), "input",
-                             input, "parameters", (json_int_t)f.parameters, "state", (json_int_t)f.state,
-                             "macs", (json_int_t)f.macs, "bytes", (json_int_t)f.bytes, "layers", layers,
-                             "meta", meta));
+        print_json(json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "model", pith_model_name(m),
+                             "input", input, "parameters", (json_int_t)f.parameters, "zeros",
+                             (json_int_t)zeros, "state", (json_int_t)f.state, "macs", (json_int_t)f.macs,
+                             "bytes", (json_int_t)f.bytes, "layers", layers, "meta", meta));
     } else {
         json_decref(layers);
         printf("\n%s: %lld parameters (and %lld running statistics), %lld bytes as float32, %.1f M "
                "multiply-adds an image\n",
                pith_model_name(m), (long long)f.parameters, (long long)f.state, (long long)f.bytes,
                (double)f.macs / 1e6);
+        if (pruned(m))
+            printf("pruned: %lld of the parameters are zero (%.2f%%)\n", (long long)zeros,
+                   100.0 * (double)zeros / (double)f.parameters);
     }
     pith_ctx_free(c);
     return EXIT_DONE;

@@ -9,7 +9,7 @@ typedef struct {
     run_folder run;
     const char *data, *model, *init, *head, *image_size;
     model_opts net;
-    int eval_every;
+    int eval_every, keep_early;
     double max_bad, save_every;
 } train_opts;
 
@@ -20,6 +20,7 @@ static bool fit_cfg(train_opts *o, pith_fit_cfg *f)
     f->sizes = o->r.sizes;
     f->n_sizes = o->r.n_sizes;
     f->eval_every = o->eval_every;
+    f->keep_after = o->keep_early;
     f->save_every_minutes = o->save_every;
     return true;
 }
@@ -119,6 +120,8 @@ static int run(int argc, char **argv)
              "of residual branches, whole images (default 0)"),
         RECIPE_OPTS(o.r),
         SCHEDULE_OPTS(o.r),
+        INT("keep-early", 0, o.keep_early, "N", 1, 100000,
+            "after N epochs keeps the weights as early.pith, for 'pith prune --rewind-to'"),
         INT("eval-every", 0, o.eval_every, "N", 1, 100000, "epochs between evaluations (default 1)"),
         REAL("save-every", 0, o.save_every, "MINUTES", 0.01, 1e6, "within an epoch (default 5)"),
         REAL("max-bad", 0, o.max_bad, "SHARE", 0, 1, "share of unusable files allowed (default 0.01)"),

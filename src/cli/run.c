@@ -94,10 +94,20 @@ static json_t *options_of_any(json_t *args)
     return NULL;
 }
 
+/* `pith prune` calls it lr-schedule, for its own --schedule is another: both names, for whoever asks. */
+static void learning_rate_schedule(json_t *args)
+{
+    json_t *kind = json_object_get(args, "lr-schedule");
+    if (json_object_get(args, "granularity") != NULL || kind != NULL)
+        json_object_set(args, "schedule", kind != NULL ? kind : json_null());
+    else if ((kind = json_object_get(args, "schedule")) != NULL)
+        json_object_set(args, "lr-schedule", kind);
+}
+
 bool run_inherit(const char *model, opt *table, const char *const *own, json_t **keep, double *lr)
 {
-    static const char *const never[] = { "model",   "out",  "resume", "force",
-                                         "threads", "json", "quiet",  "verbose" };
+    static const char *const never[] = { "model", "out",     "resume", "force", "threads", "json",
+                                         "quiet", "verbose", "layers", "skip",  "samples" };
     char path[1024];
     const char *slash = strrchr(model, '/');
     struct stat st;
@@ -113,6 +123,7 @@ bool run_inherit(const char *model, opt *table, const char *const *own, json_t *
         return false;
     }
     *lr = json_number_value(json_object_get(args, "lr"));
+    learning_rate_schedule(args);
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
         json_object_del(args, never[i]);
     for (; *own != NULL; own++)
@@ -148,7 +159,8 @@ int64_t run_steps(const recipe *r, const pith_data *d)
 }
 
 /* ---- The training ---- */
-pith_status run_fit(const run_folder *f, pith_model *m, pith_data *d, pith_fit_cfg cfg, bool quiet)
+pith_status run_fit_job(const run_folder *f, pith_model *m, pith_data *d, pith_fit_cfg cfg, bool quiet,
+                        run_job job)
 {
     progress_view view;
     cfg.out = f->out;
@@ -159,11 +171,16 @@ pith_status run_fit(const run_folder *f, pith_model *m, pith_data *d, pith_fit_c
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
     progress_open(&view, quiet);
-    pith_status s = pith_fit(m, d, cfg);
+    pith_status s = job.fit != NULL ? job.fit(job.user, m, d, cfg) : pith_fit(m, d, cfg);
     progress_close(&view);
     if (s == PITH_ESTOPPED && !exists(f->out, "last.pith"))
         say("stopped before the first step: there is nothing to go on from");
     else if (s == PITH_ESTOPPED)
         say("stopped and saved; 'pith %s --resume %s' goes on as if nothing had happened", f->verb, f->out);
     return s;
+}
+
+pith_status run_fit(const run_folder *f, pith_model *m, pith_data *d, pith_fit_cfg cfg, bool quiet)
+{
+    return run_fit_job(f, m, d, cfg, quiet, (run_job){ 0 });
 }

@@ -38,4 +38,12 @@ int64_t run_steps(const recipe *r, const pith_data *d); /* of the whole run; epo
 /* pith_fit with progress on the terminal, saving and ending at Ctrl-C. A stop is said; other errors are not. */
 pith_status run_fit(const run_folder *f, pith_model *m, pith_data *d, pith_fit_cfg cfg, bool quiet);
 
+/* The same with another training in its place; fit NULL: pith_fit. */
+typedef struct {
+    pith_status (*fit)(void *user, pith_model *m, pith_data *d, pith_fit_cfg cfg);
+    void *user;
+} run_job;
+pith_status run_fit_job(const run_folder *f, pith_model *m, pith_data *d, pith_fit_cfg cfg, bool quiet,
+                        run_job job);
+
 #endif

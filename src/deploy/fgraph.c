@@ -74,6 +74,17 @@ static int value_of(walk *w, const pith_tensor *t)
 }
 
 /* ---- Which nodes ---- */
+static pith_status zeros_stay(const walk *w, const pith_tensor *t)
+{
+    const int64_t i = pithp_mask_broken(t);
+    return i < 0 ? PITH_OK
+                 : pithp_error(
+                       w->g->c, PITH_EINVAL,
+                       "the model cannot be exported: element %lld of '%s' is pruned, but not zero; it was "
+                       "written to after pruning: prune again, or clear the masks",
+                       (long long)i, t->name ? t->name : "");
+}
+
 static pith_status survey(walk *w)
 {
     const pith_model *m = w->g->m;
@@ -87,6 +98,8 @@ static pith_status survey(walk *w)
             return pithp_error(w->g->c, PITH_EINVAL,
                                "the model cannot be exported: its output depends on '%s', another input",
                                t->name ? t->name : "");
+        if (zeros_stay(w, t))
+            return w->g->c->status;
         w->live[id] = t == m->input;
         for (int i = 0; i < t->n_in; i++)
             if (t->in[i]) {

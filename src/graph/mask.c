@@ -48,6 +48,15 @@ int64_t pithp_mask_zeros(const pith_tensor *t)
     return zeros;
 }
 
+int64_t pithp_mask_broken(const pith_tensor *t)
+{
+    const int64_t n = t->mask != NULL ? pithp_count(t->shape) : 0;
+    for (int64_t i = 0; i < n; i++)
+        if (!t->mask[i] && ((const pith_real *)t->value)[i] != 0)
+            return i;
+    return -1;
+}
+
 void pithp_model_mask_clear(pith_model *m)
 {
     for (int i = 0; i < m->n_param_nodes; i++)

@@ -45,6 +45,7 @@ pith_status pithp_model_mask_room(pith_model *m);          /* so that later mask
 void pithp_model_mask_clear(pith_model *m);                /* forgets all masks; values stay */
 void pithp_model_mask_apply(const pith_model *m);          /* after the values were written from outside */
 void pithp_mask_apply(const pith_tensor *t, pith_real *x); /* x [elements of t] */
+int64_t pithp_mask_broken(const pith_tensor *t);           /* the first that is held but not zero; -1: none */
 int64_t pithp_mask_zeros(const pith_tensor *t);            /* elements held at zero */
 
 /* True for nodes that belong to the saved model: the output's ancestors. marks [g->n]. */

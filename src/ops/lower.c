@@ -151,6 +151,31 @@ static bool weights_scales(pithp_lower *l, weights *w)
     return true;
 }
 
+/* The mask of the weights behind fake_quant node f, element for element; NULL: none is held at zero. */
+static const uint8_t *held(const pith_tensor *f)
+{
+    const pith_tensor *t = f->in[PITHP_FQ_X];
+    while (t->op == &pithp_op_fold_weight)
+        t = t->in[0];
+    return t->kind == PITHP_NODE_PARAM && pithp_shape_eq(t->shape, f->shape) ? t->mask : NULL;
+}
+
+/* What pruning holds at zero is a zero among the integers, or there are none. */
+static bool zeros_stay(const pithp_lower *l, const weights *w, const int8_t *q)
+{
+    const uint8_t *keep = held(w->f);
+    for (int64_t i = 0, n = pithp_count(w->f->shape); keep != NULL && i < n; i++)
+        if (!keep[i] && q[i] != 0) {
+            pithp_error(
+                l->c, PITH_EINVAL,
+                "layer '%s': weight %lld is pruned, but would be %d among the integers; it was written to "
+                "after pruning: prune again, or clear the masks",
+                layer(w->s->t), (long long)i, q[i]);
+            return false;
+        }
+    return true;
+}
+
 static int weights_const(pithp_lower *l, const weights *w)
 {
     int64_t n = pithp_count(w->f->shape);
@@ -169,7 +194,7 @@ static int weights_const(pithp_lower *l, const weights *w)
             q[i] = (int8_t)pithp_fq_quantize(w->a, v[i], (pith_real)w->scale[ch], 0);
         }
     }
-    if (ok)
+    if (ok && zeros_stay(l, w, q))
         id = pithp_q_const(l->g, name, PITH_I8, w->f->shape, w->scale, w->n_scale, w->axis, 0, q);
     pithp_free(l->c, v);
     pithp_free(l->c, q);

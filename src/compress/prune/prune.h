@@ -33,6 +33,16 @@ void pithp_pruned_units(pithp_pruned *l, pith_prune_unit unit);
                 for (int64_t c_ = 0, u = k_ * (l)->step[0] + r_ * (l)->step[1] + s_ * (l)->step[2]; \
                      c_ < (l)->d[3]; c_++, i++, u += (l)->step[3])
 
+/* ---- images.c: images of the training split and their classes, drawn by seed --------------------------------- */
+typedef struct {
+    pith_real *x; /* [n, image] */
+    int32_t *labels;
+    int64_t n, per;
+} pithp_labelled;
+pith_status pithp_labelled_take(const pith_model *m, pith_data *d, int64_t n, uint64_t seed,
+                                pithp_labelled *im);
+void pithp_labelled_free(pith_ctx *c, pithp_labelled *im);
+
 /* ---- taylor.c: gradients on calibration images ------------------------------------------------------------ */
 typedef struct pithp_taylor pithp_taylor;
 /* A copy of m with its training plan, and images of d's training split. NULL after an error. */
@@ -73,6 +83,9 @@ pithp_pruner *pithp_pruner_new(pith_model *m, pith_data *d, const pith_prune_cfg
 /* Holds as many weights as `share` of each target says (0 .. 1), the worthless first, and zeroes them; none is let go.
    Allocates nothing once the model has room for masks (pithp_model_mask_room). Layers keep a unit at least, unless allow_empty. */
 pith_status pithp_pruner_step(pithp_pruner *p, double share);
+/* Steps that follow prune layer i alone, by scores as they are now, from no masks at all: for the scan. */
+pith_status pithp_pruner_only(pithp_pruner *p, int i, double target);
+int pithp_pruner_layers(const pithp_pruner *p, const pithp_pruned **l);
 double pithp_pruner_target(const pithp_pruner *p);   /* of all layers together */
 double pithp_pruner_sparsity(const pithp_pruner *p); /* held now, of the layers that take part */
 void pithp_pruner_free(pithp_pruner *p);

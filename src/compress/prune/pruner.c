@@ -17,6 +17,7 @@ struct pithp_pruner {
     uint8_t *gone;        /* [units] goes in this step */
     uint8_t *keep;        /* [weights of the largest layer] */
     bool checking;        /* the first ranking: says what cannot be */
+    bool scored;          /* scores stay as they are */
 };
 
 void pithp_pruner_free(pithp_pruner *p)
@@ -129,7 +130,7 @@ static pith_status rank_pool(pithp_pruner *p, int from, int to, bool alone, doub
 
 static pith_status rank_all(pithp_pruner *p, double share)
 {
-    pith_status s = pithp_prune_scores(p->l, p->n, &p->cfg, p->taylor, &p->worth);
+    pith_status s = p->scored ? PITH_OK : pithp_prune_scores(p->l, p->n, &p->cfg, p->taylor, &p->worth);
     bool together = false;
     memset(p->gone, 0, (size_t)p->units);
     for (int i = 0; i < p->n && s == PITH_OK; i++) {
@@ -202,6 +203,23 @@ pith_status pithp_pruner_step(pithp_pruner *p, double share)
         s = hold(p, &p->l[i]);
     }
     return s;
+}
+
+pith_status pithp_pruner_only(pithp_pruner *p, int i, double target)
+{
+    pith_status s = p->scored ? PITH_OK : pithp_prune_scores(p->l, p->n, &p->cfg, p->taylor, &p->worth);
+    p->scored = s == PITH_OK;
+    for (int k = 0; k < p->n; k++) {
+        p->l[k].alone = true;
+        p->l[k].target = k == i ? target : 0;
+    }
+    return s;
+}
+
+int pithp_pruner_layers(const pithp_pruner *p, const pithp_pruned **l)
+{
+    *l = p->l;
+    return p->n;
 }
 
 double pithp_pruner_target(const pithp_pruner *p)

@@ -16,10 +16,9 @@ struct pithp_taylor {
     pithp_layer *layers; /* of the copy, those of the model in the same order */
     pithp_layer *originals;
     int n_layers, batch, batches;
-    pith_real *x; /* [batches*batch, image] */
-    int32_t *labels;
+    pithp_labelled images;
     double *once; /* [units] of one batch */
-    int64_t units, per;
+    int64_t units;
 };
 
 void pithp_taylor_free(pithp_taylor *t)
@@ -31,39 +30,12 @@ void pithp_taylor_free(pithp_taylor *t)
     pith_model_free(t->copy);
     pithp_free(c, t->layers);
     pithp_free(c, t->originals);
-    pithp_free(c, t->x);
-    pithp_free(c, t->labels);
+    pithp_labelled_free(c, &t->images);
     pithp_free(c, t->once);
     pithp_free(c, t);
 }
 
 /* ---- Making ------------------------------------------------------------------------------------------------ */
-static pith_status take_images(pithp_taylor *t, pith_data *d, const pith_prune_cfg *cfg)
-{
-    pith_ctx *c = t->c;
-    pith_batch b;
-    const size_t most = (size_t)t->batches * (size_t)t->batch;
-    t->per = pithp_count(t->m->input->shape);
-    t->x = PITHP_NEW_N(c, pith_real, most * (size_t)t->per);
-    t->labels = PITHP_NEW_N(c, int32_t, most);
-    if (t->x == NULL || t->labels == NULL)
-        return PITH_ENOMEM;
-    pith_loader *l = pith_loader_new(
-        d,
-        (pith_loader_cfg){
-            .split = PITH_TRAIN, .batch = t->batch, .seed = cfg->seed, .shuffle = true, .drop_last = true });
-    int n = 0;
-    while (l != NULL && n < t->batches && pith_loader_next(l, &b)) {
-        memcpy(t->x + (int64_t)n * t->batch * t->per, b.x, (size_t)t->batch * (size_t)t->per * sizeof *t->x);
-        memcpy(t->labels + (int64_t)n * t->batch, b.labels, (size_t)t->batch * sizeof *t->labels);
-        n++;
-    }
-    pith_loader_free(l);
-    return n == t->batches ? PITH_OK
-           : c->status     ? c->status
-                           : pithp_error(c, PITH_EBUG, "pruning: too few images");
-}
-
 static pith_status make(pithp_taylor *t, pith_data *d, const pith_prune_cfg *cfg)
 {
     pith_ctx *c = t->c;
@@ -71,14 +43,11 @@ static pith_status make(pithp_taylor *t, pith_data *d, const pith_prune_cfg *cfg
     if (d == NULL)
         return pithp_error(c, PITH_EINVAL,
                            "pruning: the Taylor criterion takes gradients; it needs a data set");
-    pith_status s = pithp_model_fits_data(t->m, d, "pruning");
-    const int64_t images = s == PITH_OK ? PITHP_MIN(pith_data_count(d, PITH_TRAIN), cfg->samples) : 0;
-    if (s == PITH_OK && images < 1)
-        s = pithp_error(c, PITH_EDATA, "pruning: the training split has no images to take gradients of");
+    pith_status s = pithp_labelled_take(t->m, d, cfg->samples, cfg->seed, &t->images);
     if (s != PITH_OK)
         return s;
-    t->batch = (int)PITHP_MIN(images, BATCH);
-    t->batches = (int)(images / t->batch);
+    t->batch = (int)PITHP_MIN(t->images.n, BATCH);
+    t->batches = (int)(t->images.n / t->batch);
     if ((t->copy = pith_model_clone(t->m)) == NULL)
         return c->status;
     t->trainer = pith_trainer_new(t->copy, (pith_trainer_cfg){ .batch = t->batch, .smoothing = PITH_ZERO });
@@ -88,7 +57,7 @@ static pith_status make(pithp_taylor *t, pith_data *d, const pith_prune_cfg *cfg
         return c->status ? c->status : PITH_ENOMEM;
     if (n != t->n_layers)
         return pithp_error(c, PITH_EBUG, "pruning: %d layers of %d", t->n_layers, n);
-    return take_images(t, d, cfg);
+    return PITH_OK;
 }
 
 pithp_taylor *pithp_taylor_new(pith_model *m, pith_data *d, const pith_prune_cfg *cfg)
@@ -173,8 +142,8 @@ pith_status pithp_taylor_sum(pithp_taylor *t, const pithp_pruned *l, int n, doub
     t->trainer->runs = 0;
     const int64_t units = l[n - 1].first + l[n - 1].units;
     for (int b = 0; b < t->batches; b++) {
-        const pith_batch batch = { .x = t->x + (int64_t)b * t->batch * t->per,
-                                   .labels = t->labels + (int64_t)b * t->batch,
+        const pith_batch batch = { .x = t->images.x + (int64_t)b * t->batch * t->images.per,
+                                   .labels = t->images.labels + (int64_t)b * t->batch,
                                    .n = t->batch };
         if (isnan(pithp_trainer_gradient(t->trainer, &batch)))
             return t->c->status;
