@@ -49,8 +49,7 @@ bool prune_rewinds(const prune_opts *p) { return p->schedule != NULL && strcmp(p
 
 static bool structured(const prune_opts *p, const prune_start *s)
 {
-    if (p->remove && (s->cfg.unit != PITH_PRUNE_CHANNEL || p->scan || p->layers != NULL ||
-                      s->cfg.criterion == PITH_PRUNE_TAYLOR)) {
+    if (p->remove && (s->cfg.unit != PITH_PRUNE_CHANNEL || p->scan || p->layers != NULL)) {
         say("prune: --remove goes with --granularity channel, criteria l1, l2, bn or random, and without "
             "--scan and "
             "--layers");
@@ -67,8 +66,6 @@ static bool structured(const prune_opts *p, const prune_start *s)
 
 bool prune_cfg(const prune_opts *p, uint64_t seed, prune_start *s)
 {
-    static const pith_cut_criterion cut[] = { PITH_CUT_L1, PITH_CUT_L2, PITH_CUT_BN, PITH_CUT_L2,
-                                              PITH_CUT_RANDOM };
     s->cfg = (pith_prune_cfg){ .target = p->target,
                                .per_layer = p->per_layer,
                                .depthwise = p->depthwise,
@@ -94,7 +91,7 @@ bool prune_cfg(const prune_opts *p, uint64_t seed, prune_start *s)
                                          .rounds = p->rounds };
     s->rounds = kind == PITH_PRUNE_ITERATIVE || kind == PITH_PRUNE_REWIND ? p->rounds ? p->rounds : 3 : 1;
     s->cut = (pith_channels_cfg){ .target = p->target,
-                                  .criterion = cut[criterion],
+                                  .criterion = (pith_prune_criterion)criterion,
                                   .per_layer = p->per_layer,
                                   .skip = p->skip,
                                   .seed = seed };

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 
 /* ---- Before a folder is made ---- */
-static bool cut(pith_model *m, const prune_start *s, bool quiet)
+static bool cut(pith_model *m, pith_data *d, const prune_start *s, bool quiet)
 {
     pith_channels_result r;
-    if (pith_channels_prune(m, s->cut, &r) != PITH_OK)
+    pith_channels_cfg cfg = s->cut;
+    cfg.data = d;
+    if (pith_channels_prune(m, cfg, &r) != PITH_OK)
         return false;
     if (!quiet)
         fprintf(stderr,
@@ -23,7 +25,7 @@ static bool cut(pith_model *m, const prune_start *s, bool quiet)
 bool prune_check(const prune_opts *p, pith_model *m, pith_data *d, const prune_start *s, bool quiet)
 {
     if (p->remove)
-        return cut(m, s, quiet);
+        return cut(m, d, s, quiet);
     pith_model *copy = pith_model_clone(m);
     const bool ok = copy != NULL && pith_prune(copy, d, s->cfg) == PITH_OK;
     pith_model_free(copy);
