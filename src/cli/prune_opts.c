@@ -50,9 +50,7 @@ bool prune_rewinds(const prune_opts *p) { return p->schedule != NULL && strcmp(p
 static bool structured(const prune_opts *p, const prune_start *s)
 {
     if (p->remove && (s->cfg.unit != PITH_PRUNE_CHANNEL || p->scan || p->layers != NULL)) {
-        say("prune: --remove goes with --granularity channel, criteria l1, l2, bn or random, and without "
-            "--scan and "
-            "--layers");
+        say("prune: --remove goes with --granularity channel, and without --scan and --layers");
         return false;
     }
     if (p->remove && p->schedule != NULL && strcmp(p->schedule, "oneshot") != 0) {
