@@ -115,7 +115,7 @@ def judge(row, trained=True, same=None, bytes_=None, off=None, within=None):
     if off is not None:
         ok &= row["off"] <= off
     if within is not None and trained:
-        ok &= sum(v for k, v in row["steps_when_we_round_once"].items() if k <= within[0]) >= within[1] * row["outputs"]
+        ok &= sum(v for k, v in row["steps"].items() if k <= within[0]) >= within[1] * row["outputs"]
     row["ok"] = bool(ok)
     return row
 
