@@ -1,9 +1,9 @@
 #!/bin/sh
 # summary.sh BUILD: what `make check` in the folder BUILD came to, from the logs it left. For each suite Check's own
-# closing line, for what failed the end of its log, and at last one line that counts single checks. Status 1 on failure.
+# closing line, then for what failed the end of its log, and at last one line that counts single checks. Status 1 on failure.
 
 build=${1-.}
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 failures=
 for trs in "$build"/tests/*.trs; do
     [ -f "$trs" ] || continue
     log=${trs%.trs}.log
@@ -33,9 +33,12 @@ for trs in "$build"/tests/*.trs; do
     [ "$result" = PASS ] || [ $bad -gt 0 ] || bad=1
     failed=$((failed + bad))
     if [ $bad -gt 0 ]; then
-        echo "$name: $result. The end of $log:"
-        tail -n 40 "$log" | sed 's/^/    /'
+        failures="$failures $log"
     fi
+done
+for log in $failures; do # last, where they are looked for
+    echo "The end of $log:"
+    tail -n 40 "$log" | sed 's/^/    /'
 done
 if [ $((passed + failed + skipped)) = 0 ]; then
     echo "no test has run in $build"

@@ -1,11 +1,9 @@
 /* Whole trainings: they learn, they stop and go on bit for bit, they lose nothing. */
 #include "file/safetensors.h"
 #include "fit_help.h"
+#include "kill_help.h"
 
-#include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Batches of 16: six steps an epoch. */
@@ -211,57 +209,28 @@ START_TEST(other_machine_is_said)
 }
 END_TEST
 
-static double now(void)
+static bool train_apart(pith_fit_cfg cfg, int threads)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    fit_setup s = fit_begin(threads);
+    bool ok = pith_fit(s.m, s.d, cfg) == PITH_OK;
+    if (!ok)
+        fprintf(stderr, "training apart: %s\n", pith_error_text(s.c));
+    return ok;
 }
 
-/* Trains in a process of its own (one that has never run OpenMP threads cannot be forked into trouble). */
-static pid_t train_apart(pith_fit_cfg cfg, int threads)
-{
-    pid_t pid = fork();
-    if (pid == 0) {
-        fit_setup s = fit_begin(threads);
-        bool ok = pith_fit(s.m, s.d, cfg) == PITH_OK;
-        if (!ok)
-            fprintf(stderr, "training apart: %s\n", pith_error_text(s.c));
-        _exit(ok ? 0 : 1);
-    }
-    return pid;
-}
+static bool train_one(pith_fit_cfg cfg) { return train_apart(cfg, 1); }
+static bool train_two(pith_fit_cfg cfg) { return train_apart(cfg, 2); }
 
-/* kill -9 at any moment, most often in a save: there is one after every step. The moments are shares of what an
-   undisturbed run takes here, so that they fall inside a run on fast and slow machines alike. */
+/* kill -9 at any moment, with a save after every step. */
 START_TEST(survives_kill)
 {
     pith_fit_cfg cfg = small;
     cfg.epochs = 2;
     cfg.save_every_minutes = 1e-9;
     cfg.out = fit_path("unharmed");
-    pithp_rand r = pithp_rand_at(23, 0, 0, PITHP_USE_OTHER);
-    int status = 0, kills = 0;
-    double start = now();
-    ck_assert(waitpid(train_apart(cfg, 1), &status, 0) > 0 && status == 0);
-    double whole = now() - start;
-    char killed[256]; /* fit_path's own rooms are used again */
+    char killed[600]; /* fit_path's own rooms are used again */
     snprintf(killed, sizeof killed, "%s", fit_path("killed"));
-    cfg.out = killed;
-    for (int i = 0; i < 60; i++) {
-        cfg.resume = access(fit_path("killed/last.pith"), F_OK) == 0;
-        pid_t pid = train_apart(cfg, 2);
-        if (i < 59) {
-            usleep((useconds_t)(pithp_rand_uniform(&r) * (i < 3 ? 0.4 : 0.9) * whole * 1e6));
-            kill(pid, SIGKILL);
-        }
-        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-        kills += WIFSIGNALED(status);
-        ck_assert_msg(WIFSIGNALED(status) || WEXITSTATUS(status) == 0, "attempt %d failed", i);
-        if (!WIFSIGNALED(status))
-            break;
-    }
-    ck_assert(WIFEXITED(status) && kills > 0);
+    kill_and_resume(train_one, train_two, cfg, killed, 30, 23);
     fit_setup s = fit_begin(1);
     same_tensors(s.c, fit_path("killed/last.pith"), fit_path("unharmed/last.pith"));
     ck_assert_int_eq(lines_with(fit_path("killed/log.jsonl"), "\"event\":\"epoch\""), cfg.epochs);

@@ -1,11 +1,8 @@
 /* Pruning while training: schedules by their formulas, resuming bit for bit, rewinding, and what is refused. */
 #include "prune_help.h"
 #include "quant_help.h"
+#include "kill_help.h"
 #include "file/safetensors.h"
-
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* ---- Formulas ---- */
 START_TEST(by_formula)
@@ -174,47 +171,26 @@ START_TEST(resumes_bit_for_bit)
 }
 END_TEST
 
-/* kill -9 at any moment, with a save after every step. */
-static pid_t train_apart(pith_fit_cfg cfg)
+static bool train_apart(pith_fit_cfg cfg)
 {
-    pid_t pid = fork();
-    if (pid == 0) {
-        fit_setup s = fit_begin(1);
-        pith_status st = pith_prune_fit(s.m, s.d, runs[0].cfg, runs[0].s, cfg);
-        if (st != PITH_OK)
-            fprintf(stderr, "apart: %s\n", pith_error_text(s.c));
-        _exit(st == PITH_OK ? 0 : 1);
-    }
-    return pid;
+    fit_setup s = fit_begin(1);
+    bool ok = pith_prune_fit(s.m, s.d, runs[0].cfg, runs[0].s, cfg) == PITH_OK;
+    if (!ok)
+        fprintf(stderr, "apart: %s\n", pith_error_text(s.c));
+    return ok;
 }
 
+/* kill -9 at any moment, with a save after every step. */
 START_TEST(survives_kill)
 {
     pith_fit_cfg cfg = small;
-    int status = 0, kills = 0;
     cfg.epochs = 2;
     cfg.save_every_minutes = 1e-9;
     cfg.out = fit_path("unharmed");
-    ck_assert(waitpid(train_apart(cfg), &status, 0) > 0 && status == 0);
-    char killed[300], last[300];
+    char killed[600], last[700];
     snprintf(killed, sizeof killed, "%s", fit_path("killed"));
-    snprintf(last, sizeof last, "%s", fit_path("killed/last.pith"));
-    cfg.out = killed;
-    pithp_rand r = pithp_rand_at(29, 0, 0, PITHP_USE_OTHER);
-    for (int i = 0; i < 40; i++) {
-        cfg.resume = access(last, F_OK) == 0;
-        pid_t pid = train_apart(cfg);
-        if (i < 39) {
-            usleep((useconds_t)(5e4 + 2e5 * pithp_rand_uniform(&r)));
-            kill(pid, SIGKILL);
-        }
-        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-        kills += WIFSIGNALED(status);
-        ck_assert_msg(WIFSIGNALED(status) || WEXITSTATUS(status) == 0, "attempt %d failed", i);
-        if (!WIFSIGNALED(status))
-            break;
-    }
-    ck_assert(WIFEXITED(status) && kills > 0);
+    snprintf(last, sizeof last, "%s/last.pith", killed);
+    kill_and_resume(train_apart, train_apart, cfg, killed, 20, 29);
     pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .threads = 1 });
     pith_model *a = pith_model_load(c, fit_path("unharmed/last.pith")), *b = pith_model_load(c, last);
     ck_assert_msg(a != NULL && b != NULL, "%s", pith_error_text(c));

@@ -4,7 +4,7 @@
    release; on a newer one it may fall back to its oldest kernels, a quarter of the speed. Only the
    environment can tell it better, and only before it is loaded. So it is not linked but opened at the
    first context, with OPENBLAS_CORETYPE chosen from the processor's features and OPENBLAS_NUM_THREADS=1
-   (its pthread build would start its threads at once), and the environment is as before afterwards.
+   (its pthread build would start its threads at once); the program's own environment is left as it is.
 
    Two variables of our own: PITH_BLAS_CORE names the core type ("Haswell"), PITH_BLAS the library file. */
 #ifndef _GNU_SOURCE
@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #ifdef PITH_REAL_IS_DOUBLE
 #define GEMM      cblas_dgemm
@@ -107,47 +108,57 @@ static const char *core_for(const pith_ctx *c)
 }
 
 #ifndef PITHP_BLAS_LINKED
-/* Loading with two variables set. Nothing in C makes setenv safe against a getenv in another thread;
-   contexts made at once in two threads are at least kept apart, by the library's one lock. */
-typedef struct {
-    const char *name;
-    char *old;
-} variable;
+/* The environment that OpenBLAS sees while it is loaded: our settings, then the program's own; the first of a
+   name counts. setenv would move the list under a getenv that runs in another thread, so instead `environ`
+   points for a while at a list of ours, and both lists stay where they are. A list is never freed (a getenv
+   may still walk along it) but used again for as long as the program's own is the same. */
+typedef struct settings {
+    struct settings *older;
+    char core[64];
+    size_t n; /* of the program's own */
+    char *list[];
+} settings;
 
-static bool variable_set(variable *v, const char *value)
+static const settings *settings_for(const char *core)
 {
-    const char *old = getenv(v->name);
-    if (old && !(v->old = strdup(old)))
-        return false;
-    return !setenv(v->name, value, 1);
+    static settings *latest;
+    static char one_thread[] = "OPENBLAS_NUM_THREADS=1";
+    size_t n = 0;
+    while (environ && environ[n])
+        n++;
+    char text[sizeof latest->core] = "";
+    if (core)
+        snprintf(text, sizeof text, "OPENBLAS_CORETYPE=%s", core);
+    size_t ours = core ? 2 : 1;
+    if (latest && latest->n == n && !strcmp(latest->core, text) &&
+        (n == 0 || !memcmp(latest->list + ours, environ, n * sizeof *environ)))
+        return latest;
+    settings *s = malloc(sizeof *s + (ours + n + 1) * sizeof *s->list);
+    if (!s)
+        return NULL;
+    s->older = latest, s->n = n;
+    memcpy(s->core, text, sizeof text);
+    s->list[0] = one_thread;
+    s->list[1] = s->core; /* overwritten when there is none */
+    if (n)
+        memcpy(s->list + ours, environ, n * sizeof *environ);
+    s->list[ours + n] = NULL;
+    return latest = s;
 }
 
-static void variable_restore(variable *v)
-{
-    if (v->old)
-        setenv(v->name, v->old, 1);
-    else
-        unsetenv(v->name);
-    free(v->old);
-}
-
-static void *load(const char *const *files, const char *core, int mode)
+static void *load(const char *const *files, const char *core)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    variable vars[] = { { "OPENBLAS_NUM_THREADS", NULL }, { "OPENBLAS_CORETYPE", NULL } };
-    const char *values[] = { "1", core };
     void *handle = NULL;
     pthread_mutex_lock(&lock);
-    bool ready = true;
-    size_t set = 0;
-    while (ready && set < PITHP_LEN(vars) && values[set]) {
-        ready = variable_set(&vars[set], values[set]);
-        set += ready;
+    const settings *s = settings_for(core);
+    if (s) {
+        char **before = environ;
+        __atomic_store_n(&environ, (char **)(uintptr_t)s->list, __ATOMIC_SEQ_CST);
+        for (int i = 0; !handle && files[i]; i++)
+            handle = dlopen(files[i], RTLD_LAZY | RTLD_LOCAL);
+        __atomic_store_n(&environ, before, __ATOMIC_SEQ_CST);
     }
-    for (int i = 0; ready && !handle && files[i]; i++)
-        handle = dlopen(files[i], mode);
-    while (set--)
-        variable_restore(&vars[set]);
     pthread_mutex_unlock(&lock);
     return handle;
 }
@@ -242,9 +253,10 @@ pith_status pithp_blas_open(pith_ctx *c, pithp_blas *b)
     if (files == candidates && dlsym(RTLD_DEFAULT, "openblas_get_corename"))
         b->fn = dlsym(RTLD_DEFAULT, GEMM_NAME); /* the program is linked with an OpenBLAS */
     if (!b->fn) {
-        b->handle = load(files, core, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD); /* an earlier context's */
+        for (int i = 0; !b->handle && files[i]; i++) /* an earlier context's */
+            b->handle = dlopen(files[i], RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD);
         if (!b->handle)
-            b->handle = load(files, core, RTLD_LAZY | RTLD_LOCAL);
+            b->handle = load(files, core);
         if (b->handle)
             b->fn = dlsym(b->handle, GEMM_NAME);
         else if (files == candidates)
