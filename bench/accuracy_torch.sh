@@ -2,14 +2,14 @@
 # accuracy_torch.sh: the same trainings by pith and by PyTorch: one network, first weights, pictures, order and recipe; seeds by turns.
 # usage: bench/accuracy_torch.sh BUILD DATA OUT NAME WIDTH [SEED...]        (BUILD: where pith was built)
 # Results: OUT/NAME-sSEED/{pith,torch}.json and OUT/NAME.json; what is there is not made again, so it may be interrupted.
-# THREADS (2) for each engine. PyTorch from PyPI into OUT/venv, or PITH_BENCH_VENV names an environment that has it.
+# THREADS (2) for each engine, EPOCHS (12). PyTorch from PyPI into OUT/venv, or PITH_BENCH_VENV names an environment that has it.
 set -eu
 [ $# -ge 5 ] || { sed -n 2,5p "$0"; exit 2; }
 build=$1 data=$2 out=$3 name=$4 width=$5
 shift 5
 [ $# -gt 0 ] || set -- 0 1 2
 here=$(cd "$(dirname "$0")" && pwd)
-threads=${THREADS:-2} epochs=12
+threads=${THREADS:-2} epochs=${EPOCHS:-12}
 mkdir -p "$out"
 make -s -C "$build" pith bench/feed_batches
 venv=${PITH_BENCH_VENV:-$out/venv}
