@@ -161,15 +161,16 @@ typedef struct {
 
 /* What is of no use to lr-find. */
 #define SCHEDULE_OPTS(r) SCHEDULE_OPTS_AS(r, "schedule")
-#define SCHEDULE_OPTS_AS(r, kind)                                                                         \
-    INT("epochs", 'e', (r).epochs, "E", 1, 100000, "passes over the training images (default 40)"),       \
-        INT("unfreeze-after", 0, (r).unfreeze_after, "K", 1, 100000, "epochs; then all of it trains"),    \
-        TEXT(kind, 0, (r).schedule, "KIND", "cosine (default), step, constant, onecycle or exponential"), \
-        REAL("warmup", 0, (r).warmup, "EPOCHS", 0, 1000,                                                  \
-             "of the learning rate (default 2; onecycle 0.3 of all)"),                                    \
-        REAL("final-lr", 0, (r).final_lr, "LR", 0, 100, "where cosine and onecycle end"),                 \
-        REAL("gamma", 0, (r).gamma, "G", 0, 1, "factor of step (default 0.1) and exponential (0.97)"),    \
-        REAL("step-epochs", 0, (r).step_epochs, "EPOCHS", 0.001, 1e6,                                     \
+#define SCHEDULE_OPTS_AS(r, kind)                                                                      \
+    INT("epochs", 'e', (r).epochs, "E", 1, 100000, "passes over the training images (default 40)"),    \
+        INT("unfreeze-after", 0, (r).unfreeze_after, "K", 1, 100000, "epochs; then all of it trains"), \
+        TEXT(kind, 0, (r).schedule, "cosine|step|constant|onecycle|exponential",                       \
+             "of the learning rate (default cosine)"),                                                 \
+        REAL("warmup", 0, (r).warmup, "EPOCHS", 0, 1000,                                               \
+             "of the learning rate (default 2; onecycle 0.3 of all)"),                                 \
+        REAL("final-lr", 0, (r).final_lr, "LR", 0, 100, "where cosine and onecycle end"),              \
+        REAL("gamma", 0, (r).gamma, "G", 0, 1, "factor of step (default 0.1) and exponential (0.97)"), \
+        REAL("step-epochs", 0, (r).step_epochs, "EPOCHS", 0.001, 1e6,                                  \
              "between factors (default a third of all; exponential 2.4)")
 
 /* Fills f from the recipe; false: it is said what is wrong, and the use was wrong. f points into r. */

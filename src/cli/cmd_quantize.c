@@ -81,10 +81,9 @@ static int run(int argc, char **argv)
     quantize_opts o = { .scheme = "int8" };
     opt table[] = {
         TEXT("data", 'd', o.data, "DIR", "folder of photographs that the model was trained on"),
-        TEXT("scheme", 0, o.scheme, "SCHEME",
-             "int8 (default: all numbers are integers), float16, dynamic (int8 weights, activations as they "
-             "come) or "
-             "codebook (shared weights)"),
+        TEXT("scheme", 0, o.scheme, "int8|float16|dynamic|codebook",
+             "int8 (default): all numbers are integers; dynamic: int8 weights, activations as they come; "
+             "codebook: shared weights"),
         TEXT("out", 'o', o.out, "FILE", "where the quantized model goes"),
         QUANT_OPTS(o.q),
         INT("batch", 'b', o.batch, "B", 1, 65536, "images at a time when measuring (default 64)"),

@@ -18,9 +18,8 @@ typedef struct {
 
 #define DISTILL_OPTS(q)                                                                                      \
     LIST("teacher", 't', (q).teacher, "FILE", "a trained model, float or integer; may be repeated"),         \
-        TEXT("kind", 0, (q).kind, "KIND,...",                                                                \
-             "response (default), decoupled, feature, attention, relation, similarity; with commas they "    \
-             "add up"),                                                                                      \
+        TEXT("kind", 0, (q).kind, "response|decoupled|feature|attention|relation|similarity,...",            \
+             "what is learnt (default response); with commas they add up"),                                  \
         REAL("temperature", 0, (q).temperature, "T", 0.001, 1e6, "of response and decoupled (default 4)"),   \
         REAL("alpha", 0, (q).alpha, "A", 0, 1, "share of these two; the rest is the labels' (default 0.7)"), \
         LIST("weight", 0, (q).weight, "NAME=W",                                                              \

@@ -18,7 +18,9 @@ static void usage(FILE *to)
           to);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         fprintf(to, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
-    fputs("\n'pith VERB --help' explains a verb; 'pith --version' tells the version.\n", to);
+    fputs("\n'pith VERB --help' explains a verb; 'pith --version' tells the version.\n"
+          "Exit status: 0 done, 1 failed, 2 wrong use.\n",
+          to);
 }
 
 /* libgomp reads its wait policy when it is loaded, and threads that spin collapse when another process takes a core: so the
@@ -39,6 +41,15 @@ static void choose_wait_policy(char **argv)
     execv(self, argv); /* if that fails, we go on as we are */
 }
 
+/* What was asked for has to have been written: a full disk is a failure. */
+static int told(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    say("standard output: it could not be written");
+    return status == EXIT_DONE ? EXIT_FAILED : status;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -47,16 +58,16 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         usage(stdout);
-        return EXIT_DONE;
+        return told(EXIT_DONE);
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("pith " PITH_VERSION);
-        return EXIT_DONE;
+        return told(EXIT_DONE);
     }
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(verbs[i]->name, argv[1]) == 0) {
             choose_wait_policy(argv);
-            return verbs[i]->run(argc - 1, argv + 1);
+            return told(verbs[i]->run(argc - 1, argv + 1));
         }
     say("there is no verb '%s'", argv[1]);
     usage(stderr);

@@ -11,19 +11,40 @@ static void usage(const verb *v, FILE *to)
     fprintf(to, "usage: pith %s %s[options]\n%s\n", v->name, v->operands, v->summary);
 }
 
+/* Text in a column that begins at `indent`, words whole, to the right edge; the cursor stands in that column. */
+enum { HELP_INDENT = 28, HELP_WIDTH = 100 };
+static void column(const char *text)
+{
+    int at = HELP_INDENT;
+    for (const char *end; *text; text = end + strspn(end, " ")) {
+        end = text + strcspn(text, " ");
+        int n = (int)(end - text);
+        if (at > HELP_INDENT && at + 1 + n > HELP_WIDTH) {
+            printf("\n%*s", HELP_INDENT, "");
+            at = HELP_INDENT;
+        }
+        at += printf("%s%.*s", at > HELP_INDENT ? " " : "", n, text);
+    }
+    putchar('\n');
+}
+
+/* tests, man pages and the shells' completion read this form: two spaces, --NAME[ VALUE][, -L], the text; or the text in
+   lines that begin with 28 spaces. Words of VALUE between bars that are not in capitals are what may stand there. */
 static void help(const verb *v, const opt *table)
 {
     usage(v, stdout);
     printf("\noptions:\n");
     for (const opt *o = table; o->kind != OPT_END; o++) {
-        char left[64];
-        int n =
-            snprintf(left, sizeof left, "  --%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        int n = printf("  --%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
         if (o->letter)
-            snprintf(left + n, sizeof left - (size_t)n, ", -%c", o->letter);
-        printf("%-28s %s\n", left, o->help);
+            n += printf(", -%c", o->letter);
+        if (n + 1 < HELP_INDENT) /* two spaces at least */
+            printf("%*s", HELP_INDENT - n, "");
+        else
+            printf("\n%*s", HELP_INDENT, "");
+        column(o->help);
     }
-    printf("%-28s %s\n", "  --help, -h", "this text");
+    printf("%-*s%s\n", HELP_INDENT, "  --help, -h", "this text");
 }
 
 /* Levenshtein's distance, to name the option that was meant. */

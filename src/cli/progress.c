@@ -1,7 +1,9 @@
-/* Progress: one living line on a terminal, plain lines elsewhere (a line an epoch, and at most one every half minute). */
+/* Progress: one living line on a terminal, plain lines elsewhere and on a dumb one (a line an epoch, and at most one every half
+   minute). There are no colours, so NO_COLOR has nothing to switch off. */
 #include "cli/cli.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,7 +17,9 @@ static double now(void)
 
 void progress_open(progress_view *v, bool quiet)
 {
-    *v = (progress_view){ .terminal = isatty(STDERR_FILENO), .quiet = quiet, .last = now() };
+    const char *term = getenv("TERM");
+    bool living = isatty(STDERR_FILENO) && (term == NULL || strcmp(term, "dumb") != 0);
+    *v = (progress_view){ .terminal = living, .quiet = quiet, .last = now() };
 }
 
 /* Replaces the living line. */

@@ -16,17 +16,17 @@ typedef struct {
 #define PRUNE_OPTS(p)                                                                                      \
     REAL("target", 0, (p).target, "T", 0, 1,                                                               \
          "share of weights at zero in the end; --remove: of multiply-adds gone"),                          \
-        TEXT("granularity", 'g', (p).granularity, "UNIT",                                                  \
-             "weight (default), 2:4 or another N:M, vector (rows of kernels), kernel, channel"),           \
-        TEXT("criterion", 'c', (p).criterion, "NAME", "l1 (default), l2, bn, taylor or random"),           \
+        TEXT("granularity", 'g', (p).granularity, "weight|2:4|vector|kernel|channel",                      \
+             "what goes together (default weight); 2:4 or another N:M; vector: rows of kernels"),          \
+        TEXT("criterion", 'c', (p).criterion, "l1|l2|bn|taylor|random", "what ranks them (default l1)"),   \
         FLAG("per-layer", 0, (p).per_layer,                                                                \
              "each layer loses the same share; else all are ranked together"),                             \
         TEXT("layers", 0, (p).layers, "PATTERN=T,...", "targets of their own, as --scan proposes"),        \
         TEXT("skip", 0, (p).skip, "PATTERN,...", "layers that are left out"),                              \
         FLAG("depthwise", 0, (p).depthwise, "depthwise convolutions take part"),                           \
         FLAG("allow-empty", 0, (p).allow_empty, "a layer may lose all its weights"),                       \
-        TEXT("schedule", 0, (p).schedule, "WHEN",                                                          \
-             "poly (default), oneshot, constant, iterative (rounds) or rewind (lottery ticket)"),          \
+        TEXT("schedule", 0, (p).schedule, "poly|oneshot|constant|iterative|rewind",                        \
+             "when they go (default poly); iterative: in rounds; rewind: lottery ticket"),                 \
         INT("rounds", 0, (p).rounds, "N", 1, 1000,                                                         \
             "of iterative and rewind (default 3); --epochs are those of each round"),                      \
         REAL("begin", 0, (p).begin, "EPOCHS", 0, 1e6, "of poly and constant (default 0)"),                 \

@@ -26,13 +26,14 @@ typedef struct {
 
 #define QUANT_OPTS(q)                                                                                       \
     BITS_OPTS(q),                                                                                           \
-        TEXT("calib", 0, (q).calib, "METHOD",                                                               \
-             "ranges by minmax (default), average, percentile, mse or entropy"),                            \
+        TEXT("calib", 0, (q).calib, "minmax|average|percentile|mse|entropy",                                \
+             "where ranges of activations come from (default minmax)"),                                     \
         REAL("percentile", 0, (q).percentile, "P", 50, 100, "of --calib percentile (default 99.99)"),       \
         INT("samples", 0, (q).samples, "N", 1, 1 << 24,                                                     \
             "training images that ranges come from (default 512)"),                                         \
-        TEXT("improve", 0, (q).improve, "LIST",                                                             \
-             "cle (cross-layer equalisation), bn (batch-norm statistics), bias, adaround; with commas"),    \
+        TEXT("improve", 0, (q).improve, "cle|bn|bias|adaround,...",                                         \
+             "cle: cross-layer equalisation; bn: batch-norm statistics; bias: its correction; adaround: "   \
+             "roundings learnt; with commas"),                                                              \
         INT("adaround-steps", 0, (q).adaround_steps, "N", 1, 1 << 24, "steps of each layer (default 500)"), \
         INT("improve-samples", 0, (q).improve_samples, "N", 1, 1 << 20,                                     \
             "training images that improvers look at (default 256)")
