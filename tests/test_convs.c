@@ -415,11 +415,13 @@ START_TEST(bands)
             pithp_env e = env(isa, 1 + isa);
             bwd_on(&c, &e, got);
             for (int64_t j = 0; j < n[0]; j++)
-                ck_assert(fabs((double)got[0].p[j] - (double)want[0].p[j]) <=
-                          1e-4 * (10 + fabs((double)want[0].p[j])));
+                suite_check(fabs((double)got[0].p[j] - (double)want[0].p[j]) <=
+                                1e-4 * (10 + fabs((double)want[0].p[j])),
+                            "dx[%lld]: %g, not %g", (long long)j, (double)got[0].p[j], (double)want[0].p[j]);
             for (int64_t j = 0; j < n[1] && !c.load.scale; j++)
-                ck_assert(fabs((double)got[1].p[j] - (double)want[1].p[j]) <=
-                          1e-4 * (100 + fabs((double)want[1].p[j])));
+                suite_check(fabs((double)got[1].p[j] - (double)want[1].p[j]) <=
+                                1e-4 * (100 + fabs((double)want[1].p[j])),
+                            "dw[%lld]: %g, not %g", (long long)j, (double)got[1].p[j], (double)want[1].p[j]);
         }
         for (int j = 0; j < OUTS; j++)
             buf_free(&want[j]), buf_free(&got[j]);
@@ -437,7 +439,7 @@ START_TEST(scratch_grows) /* a plan made for N samples must do for any n below *
         size_t f = 0, b = 0;
         for (g.n = 1; g.n < 200; g.n += 1 + g.n / 7) {
             size_t f1 = pithp_conv_fwd_scratch(&g, 2), b1 = pithp_conv_bwd_scratch(&g, 2);
-            ck_assert(f1 >= f && b1 >= b);
+            suite_check(f1 >= f && b1 >= b, "%lld samples need less", (long long)g.n);
             f = f1, b = b1;
         }
     }

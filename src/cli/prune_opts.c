@@ -53,6 +53,10 @@ static bool structured(const prune_opts *p, const prune_start *s)
         say("prune: --remove goes with --granularity channel, and without --scan and --layers");
         return false;
     }
+    if (p->multiple && !p->remove) {
+        say("prune: --multiple is for channels that go: add --granularity channel --remove");
+        return false;
+    }
     if (p->remove && p->schedule != NULL && strcmp(p->schedule, "oneshot") != 0) {
         say("prune: --remove takes the channels away at once; --schedule %s is for weights that are held at "
             "zero",
@@ -91,6 +95,7 @@ bool prune_cfg(const prune_opts *p, uint64_t seed, prune_start *s)
     s->cut = (pith_channels_cfg){ .target = p->target,
                                   .criterion = (pith_prune_criterion)criterion,
                                   .per_layer = p->per_layer,
+                                  .multiple = p->multiple ? p->multiple : 16,
                                   .skip = p->skip,
                                   .seed = seed };
     if (p->rewind_to != NULL && kind != PITH_PRUNE_REWIND) {

@@ -9,7 +9,7 @@
 typedef struct {
     double target, begin, end, power, from;
     const char *granularity, *criterion, *layers, *skip, *schedule, *rewind_to;
-    int rounds, frequency, samples;
+    int rounds, frequency, samples, multiple;
     bool per_layer, depthwise, allow_empty, scan, remove;
 } prune_opts;
 
@@ -39,13 +39,16 @@ typedef struct {
         INT("samples", 0, (p).samples, "N", 1, 1 << 24,                                                    \
             "training images of taylor and --scan (default 512)"),                                         \
         FLAG("scan", 0, (p).scan, "do not prune: what each layer bears, and proposed --layers"),           \
-        FLAG("remove", 0, (p).remove, "with channel: the channels go, the network gets smaller")
+        FLAG("remove", 0, (p).remove, "with channel: the channels go, the network gets smaller"),          \
+        INT("multiple", 0, (p).multiple, "N", 1, 1024,                                                     \
+            "with --remove: a layer keeps a multiple of N channels (default 16: kernels take so many at "  \
+            "once)")
 
 /* Options of a pruned run that are none of its recipe. */
 #define PRUNE_OWN                                                                                        \
     "target", "granularity", "criterion", "per-layer", "depthwise", "allow-empty", "schedule", "rounds", \
-        "begin", "end", "frequency", "power", "from", "rewind-to", "scan", "remove", "init", "head",     \
-        "freeze", "unfreeze-after"
+        "begin", "end", "frequency", "power", "from", "rewind-to", "scan", "remove", "multiple", "init", \
+        "head", "freeze", "unfreeze-after"
 
 /* All that a run begins with. */
 typedef struct {
