@@ -1,50 +1,8 @@
 #!/bin/sh
 # cli_export.sh: `pith quantize`, `qat` and `export` from the command line: every scheme, every format, and what each refuses,
 # with its exit status, its words, and no file left behind. Runs in the build folder, on a drawn set and a network of one epoch.
-set -u
-LC_ALL=C
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-XDG_CACHE_HOME=$dir
-export LC_ALL XDG_CACHE_HOME
-checks=0 failures=0
-threads="--threads 1"
-
-fail() { failures=$((failures + 1)); echo "cli_export: $*"; sed 's/^/    /' "$dir/log" | tail -n 5; }
-
-# works COMMAND...: status 0
-works() {
-    checks=$((checks + 1))
-    "$@" >"$dir/log" 2>&1 || fail "status $?: $*"
-}
-
-# refuses STATUS WORDS OUT COMMAND...: that status, a message with these words, no file OUT
-refuses() {
-    want=$1 words=$2 out=$3
-    shift 3
-    checks=$((checks + 1))
-    "$@" >"$dir/log" 2>&1
-    got=$?
-    if [ $got != "$want" ]; then
-        fail "status $got instead of $want: $*"
-    elif ! grep -q -e "$words" "$dir/log"; then
-        fail "does not say '$words': $*"
-    elif [ -e "$out" ]; then
-        fail "leaves $out behind: $*"
-    fi
-}
-
-# begins FILE OFFSET BYTES: a file of that kind
-begins() {
-    checks=$((checks + 1))
-    [ "$(dd if="$1" bs=1 skip="$2" count=4 2>/dev/null)" = "$3" ] || fail "$1 does not have '$3' at $2"
-}
-
-# has FILE WORDS: somewhere in it
-has() {
-    checks=$((checks + 1))
-    grep -a -q -e "$2" "$1" || fail "$1 does not have '$2'"
-}
+suite=cli_export
+. "${top_srcdir:-.}/tests/cli_help.sh"
 
 works ./pith-draw -o "$dir/set" --train 24 --val 8 --size 32 --quiet
 # shellcheck disable=SC2086 # options
@@ -108,6 +66,4 @@ refuses 1 'quantized' "$dir/no.pith" ./pith quantize "$dir/int8.pith" --data "$d
 refuses 1 'quantized' "$dir/no" ./pith qat "$dir/int8.pith" --data "$dir/set" --out "$dir/no"
 refuses 1 . "$dir/no.pith" ./pith quantize "$float" --data "$dir/nowhere" -o "$dir/no.pith"
 
-echo "cli_export"
-echo "$((100 * (checks - failures) / checks))%: Checks: $checks, Failures: $failures, Errors: 0"
-[ $failures = 0 ]
+finish

@@ -1,0 +1,62 @@
+#!/bin/sh
+# cli_prune.sh: `pith prune` and `pith pack` from the command line: weights, channels, the scan, and what is refused. On a drawn set
+# and a network of one epoch.
+suite=cli_prune
+. "${top_srcdir:-.}/tests/cli_help.sh"
+
+# number FILE KEY: the first number of that name in a JSON text
+number() { grep -o "\"$2\": *[-0-9.e+]*" "$1" | head -n 1 | sed "s/.*: *//"; }
+
+# holds WHAT CONDITION: a comparison that awk computes
+holds() {
+    checks=$((checks + 1))
+    awk "BEGIN { exit !($2) }" </dev/null || fail "$1: $2 does not hold"
+}
+
+works ./pith-draw -o "$dir/set" --train 24 --val 8 --size 32 --quiet
+# shellcheck disable=SC2086 # options
+set -- --data "$dir/set" --batch 8 --epochs 1 -q $threads
+works ./pith train --model resnet8 --image-size 32 --out "$dir/run" "$@"
+float=$dir/run/last.pith
+./pith info "$float" --json >"$dir/float.json"
+
+# Weights under a mask.
+works ./pith prune "$float" --target 0.75 --out "$dir/weights" "$@" --json
+cp "$dir/log" "$dir/weights.json"
+holds "sparsity" "$(number "$dir/weights.json" sparsity) >= 0.749 && $(number "$dir/weights.json" sparsity) < 0.76"
+works ./pith pack "$dir/weights/last.pith" -o "$dir/weights.pack" -q
+holds "packed size" "$(wc -c <"$dir/weights.pack") < 0.6 * $(wc -c <"$dir/weights/last.pith")"
+works ./pith unpack "$dir/weights.pack" -o "$dir/again.pith" -q
+works ./pith pack "$dir/again.pith" -o "$dir/again.pack" -q
+works cmp "$dir/again.pack" "$dir/weights.pack"
+
+# Channels that go: fewer parameters; 16 at a time unless told otherwise.
+works ./pith prune "$float" --granularity channel --remove --target 0.3 --out "$dir/channels" "$@"
+./pith info "$dir/channels/last.pith" --json >"$dir/channels.json"
+holds "multiply-adds" "$(number "$dir/channels.json" macs) <= 0.7 * $(number "$dir/float.json" macs)"
+works ./pith prune "$float" --granularity channel --remove --multiple 1 --target 0.3 --out "$dir/ones" "$@"
+./pith info "$dir/ones/last.pith" --json >"$dir/ones.json"
+holds "closer to the target" "$(number "$dir/ones.json" macs) > $(number "$dir/channels.json" macs)"
+
+# What each layer bears: no training, nothing written.
+works ./pith prune "$float" --scan --target 0.5 --samples 16 --data "$dir/set" -q $threads --json
+has "$dir/log" '"proposed"'
+holds "levels" "$(number "$dir/log" loss) > 0"
+works ./pith prune "$float" --layers 'stem.conv=0.5' --target 0.5 --out "$dir/layers" "$@"
+
+no=$dir/no
+refuses 2 'target T is needed' "$no" ./pith prune "$float" --out "$no" "$@"
+refuses 2 'goes with --granularity channel' "$no" ./pith prune "$float" --target 0.5 --remove --out "$no" "$@"
+refuses 2 'add --granularity channel --remove' "$no" ./pith prune "$float" --target 0.5 --multiple 8 --out "$no" "$@"
+refuses 2 'takes the channels away at once' "$no" ./pith prune "$float" -g channel --remove --target 0.5 --schedule poly --out "$no" "$@"
+refuses 2 'not known' "$no" ./pith prune "$float" --target 0.5 --granularity atom --out "$no" "$@"
+refuses 2 '1 <= N < M' "$no" ./pith prune "$float" --granularity 4:2 --out "$no" "$@"
+refuses 2 'not known' "$no" ./pith prune "$float" --target 0.5 --criterion luck --out "$no" "$@"
+refuses 2 'not known' "$no" ./pith prune "$float" --target 0.5 --schedule never --out "$no" "$@"
+refuses 2 'only --schedule rewind' "$no" ./pith prune "$float" --target 0.5 --rewind-to x.pith --out "$no" "$@"
+refuses 1 'matches no layer' "$no" ./pith prune "$float" --target 0.5 --skip 'nothing*' --out "$no" "$@"
+refuses 1 'allow more to go' "$no" ./pith prune "$float" -g channel --remove --target 0.99 --out "$no" "$@"
+refuses 1 'nothing.pith' "$no" ./pith prune "$dir/nothing.pith" --target 0.5 --out "$no" "$@"
+refuses 1 . "$no" ./pith unpack "$float.broken" -o "$no"
+
+finish
