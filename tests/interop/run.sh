@@ -1,8 +1,8 @@
 #!/bin/sh
 # Comparisons with readers and engines that nobody here wrote, in a virtual environment of its own.
 # usage: tests/interop/run.sh BUILD-DIR [VENV]   Ends with "N passed, N failed, N skipped".
-# The safetensors package reads our files always, LiteRT our .tflite files, ONNX Runtime our .onnx; PyTorch repeats a training step where it can be imported (it is large and
-# is installed only with INTEROP_TORCH=1).
+# The safetensors package reads our files always, LiteRT our .tflite files, ONNX Runtime our .onnx; PyTorch repeats a training step
+# where it can be imported (it is large, 5 GB as it lies on disk, and is installed only with INTEROP_TORCH=1).
 set -u
 build=${1:?usage: run.sh BUILD-DIR [VENV]}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,15 +16,11 @@ if [ ! -x "$venv/bin/python" ] && ! python3 -m venv "$venv" >"$work/log" 2>&1; t
     echo "0 passed, 0 failed, 1 skipped"
     exit 0
 fi
-packages="numpy safetensors"
-[ "${INTEROP_TORCH:-0}" = 1 ] && packages="$packages torch torchvision timm"
-# shellcheck disable=SC2086 # packages are words
-if ! "$venv/bin/python" -c "import numpy, safetensors" 2>/dev/null || [ "${INTEROP_TORCH:-0}" = 1 ]; then
-    if ! "$venv/bin/pip" install -q $packages >"$work/log" 2>&1; then
-        echo "interop: skipped: packages cannot be installed: $(tail -n 1 "$work/log")"
-        echo "0 passed, 0 failed, 1 skipped"
-        exit 0
-    fi
+if ! "$venv/bin/python" -c "import numpy, safetensors" 2>/dev/null &&
+    ! "$venv/bin/pip" install -q numpy safetensors >"$work/log" 2>&1; then
+    echo "interop: skipped: packages cannot be installed: $(tail -n 1 "$work/log")"
+    echo "0 passed, 0 failed, 1 skipped"
+    exit 0
 fi
 
 check() { # NAME COMMAND...
@@ -48,6 +44,7 @@ have() { # MODULES (comma-separated, to import) PACKAGES...
 }
 
 torch=no
+[ "${INTEROP_TORCH:-0}" = 1 ] && have torch,torchvision,timm torch torchvision timm
 "$venv/bin/python" -c "import torch" 2>/dev/null && make -s -C "$build" tests/interop/step_double >/dev/null && torch=yes
 # Deep ReLU6 networks have activations within rounding of a kink, and each that falls on the other side moves gradients: in single
 # precision they lie up to 2e-2 from the double ones, PyTorch's own as well (4.6e-3, 1.0e-3, 3.1e-2 on mobilenet-v1, efnet-lite0,
