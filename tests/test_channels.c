@@ -1,5 +1,6 @@
 /* Structured pruning by hand-made networks: which channels go together through each op, what is chosen, and refusals. */
 #include "channels_help.h"
+#include "fail_alloc.h"
 
 static pith_ctx *context(void) { return pith_ctx_new((pith_ctx_cfg){ .seed = 2, .threads = 1 }); }
 
@@ -391,30 +392,13 @@ START_TEST(refusals)
 END_TEST
 
 /* ---- Failing memory ---- */
-typedef struct {
-    long made, fail_at;
-} hook;
-
-static void *hook_alloc(void *user, size_t bytes)
-{
-    hook *h = user;
-    return ++h->made == h->fail_at ? NULL : malloc(bytes);
-}
-
-static void hook_release(void *user, void *p)
-{
-    (void)user;
-    free(p);
-}
-
 START_TEST(failing_memory)
 {
     static const pith_channels_cfg cfgs[] = { { .target = 0.3 },
                                               { .target = 0.3, .of = PITH_CUT_RAM },
                                               { .target = 0.1, .unit = PITH_CUT_BLOCKS } };
-    hook h = { 0 };
-    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){
-        .seed = 3, .threads = 1, .alloc = hook_alloc, .release = hook_release, .alloc_user = &h });
+    fail_hook h = { 0 };
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 3, .threads = 1, FAIL_ALLOC(&h) });
     pith_model *m =
         _i < 2 ? network(c, net_pad) : pith_model_family(c, "resnet8", (pith_family_cfg){ .image_size = 8 });
     const pithp_graph *g = m->g;

@@ -1,5 +1,6 @@
 /* Masks hold: through training, in moments and averages, in copies and files; and what happens when memory runs out. */
 #include "prune_help.h"
+#include "fail_alloc.h"
 
 /* ---- Masks hold ---- */
 static const pith_opt_cfg optimisers[] = {
@@ -168,32 +169,12 @@ START_TEST(hostile_masks)
 END_TEST
 
 /* ---- Allocation failure ---- */
-typedef struct {
-    long made, fail_at, live;
-} heap;
-
-static void *take(void *user, size_t bytes)
-{
-    heap *h = user;
-    if (++h->made == h->fail_at)
-        return NULL;
-    h->live++;
-    return malloc(bytes);
-}
-
-static void give(void *user, void *p)
-{
-    ((heap *)user)->live--;
-    free(p);
-}
-
 START_TEST(memory_runs_out)
 {
     static const pith_prune_cfg cfg = { .target = 0.5, .criterion = PITH_PRUNE_TAYLOR, .samples = 8 };
     for (long after = 1, done = 0; !done; after++) {
-        heap h = { 0 };
-        pith_ctx *c = pith_ctx_new(
-            (pith_ctx_cfg){ .seed = 3, .threads = 1, .alloc = take, .release = give, .alloc_user = &h });
+        fail_hook h = { 0 };
+        pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 3, .threads = 1, FAIL_ALLOC(&h) });
         pith_data *d = fit_data(c);
         pith_model *m = pith_model_new(c, fit_net, NULL, PITH_SHAPE(FIT_SIZE, FIT_SIZE, 3));
         ck_assert_ptr_nonnull(m);

@@ -2,6 +2,7 @@
    not fit, fused against unfused plans. Gradients are test_ops_grad.c's, what no sample can say is test_op_rules.c's. */
 #include "op_sample.h"
 #include "suite.h"
+#include "fail_alloc.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,33 +113,11 @@ START_TEST(threads)
 END_TEST
 
 /* ---- Every allocation fails once ---- */
-typedef struct {
-    long made, fail_at, live;
-} hook;
-
-static void *hook_alloc(void *user, size_t bytes)
-{
-    hook *h = user;
-    if (++h->made == h->fail_at)
-        return NULL;
-    void *p = malloc(bytes);
-    h->live += p != NULL;
-    return p;
-}
-
-static void hook_release(void *user, void *p)
-{
-    hook *h = user;
-    h->live -= p != NULL;
-    free(p);
-}
-
 /* False if an allocation failed and was reported as it should be. */
-static bool survives(const op_sample *s, int index, hook *h)
+static bool survives(const op_sample *s, int index, fail_hook *h)
 {
     op_case k;
-    bool ok =
-        op_open(&k, s, index, (op_open_cfg){ .alloc = hook_alloc, .release = hook_release, .alloc_user = h });
+    bool ok = op_open(&k, s, index, (op_open_cfg){ FAIL_ALLOC(h) });
     if (!k.c) {
         ck_assert_msg(h->fail_at <= h->made && h->live == 0, "%s: allocation %ld: no context", s->name,
                       h->fail_at);
@@ -170,9 +149,9 @@ START_TEST(memory)
 {
     const op_sample *s = op_samples[_i];
     for (int index = 0; index < OP_VIA_COUNT; index += OP_VIA_COUNT - 1) {
-        hook h = { .fail_at = 1 };
+        fail_hook h = { .fail_at = 1 };
         while (!survives(s, index, &h))
-            h = (hook){ .fail_at = h.fail_at + 1 };
+            h = (fail_hook){ .fail_at = h.fail_at + 1 };
         ck_assert_int_gt(h.fail_at, 5);
     }
 }

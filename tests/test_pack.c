@@ -3,6 +3,7 @@
 #include "file/model_file.h"
 #include "fit_help.h"
 #include "quant_help.h"
+#include "fail_alloc.h"
 
 #include <pith/pith.h>
 
@@ -270,27 +271,10 @@ START_TEST(damaged)
 END_TEST
 
 /* ---- Failing memory ---- */
-typedef struct {
-    long made, fail_at;
-} hook;
-
-static void *hook_alloc(void *user, size_t bytes)
-{
-    hook *h = user;
-    return ++h->made == h->fail_at ? NULL : malloc(bytes);
-}
-
-static void hook_release(void *user, void *p)
-{
-    (void)user;
-    free(p);
-}
-
 START_TEST(failing_memory)
 {
-    hook h = { 0 };
-    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){
-        .seed = 3, .threads = 1, .alloc = hook_alloc, .release = hook_release, .alloc_user = &h });
+    fail_hook h = { 0 };
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 3, .threads = 1, FAIL_ALLOC(&h) });
     pith_model *m = pith_model_new(c, fit_net, NULL, PITH_SHAPE(FIT_SIZE, FIT_SIZE, 3));
     char *path = fit_path("mem.pack"), *out = fit_path("mem.pith");
     for (int step = 0; step < 2; step++) {

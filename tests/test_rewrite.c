@@ -1,6 +1,7 @@
 /* Passes over a model's graph: a pass that changes nothing leaves every bit, and what it made saves, loads and trains on. */
 #include "fit_help.h"
 #include "graph/rewrite.h"
+#include "fail_alloc.h"
 
 enum { PIXELS = FIT_SIZE * FIT_SIZE * 3 };
 
@@ -143,27 +144,10 @@ START_TEST(failing_leaves_the_model)
 END_TEST
 
 /* ---- Failing memory ---- */
-typedef struct {
-    long made, fail_at;
-} hook;
-
-static void *hook_alloc(void *user, size_t bytes)
-{
-    hook *h = user;
-    return ++h->made == h->fail_at ? NULL : malloc(bytes);
-}
-
-static void hook_release(void *user, void *p)
-{
-    (void)user;
-    free(p);
-}
-
 START_TEST(failing_memory)
 {
-    hook h = { 0 };
-    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){
-        .seed = 3, .threads = 1, .alloc = hook_alloc, .release = hook_release, .alloc_user = &h });
+    fail_hook h = { 0 };
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 3, .threads = 1, FAIL_ALLOC(&h) });
     pith_model *m = pith_model_new(c, fit_net, NULL, PITH_SHAPE(FIT_SIZE, FIT_SIZE, 3));
     int failures = 0;
     for (long at = 1;; at++) {
