@@ -18,7 +18,10 @@ static void usage(FILE *to)
           to);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         fprintf(to, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
-    fputs("\n'pith VERB --help' explains a verb; 'pith --version' tells the version.\n"
+    fputs("\nnetworks:", to);
+    for (int i = 0; pith_family_list(i) != NULL; i++)
+        fprintf(to, " %s", pith_family_list(i)->name);
+    fputs("\n\n'pith VERB --help' explains a verb; 'pith --version' tells the version.\n"
           "Exit status: 0 done, 1 failed, 2 wrong use.\n",
           to);
 }
