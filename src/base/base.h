@@ -76,12 +76,12 @@ struct pith_ctx {
    Records the first error and returns its code. A message names the file, layer or option, what was wrong,
    what was expected, and what to do. */
 #ifdef PITHP_SMALL /* libpith-rt does without the place in our sources */
-#define pithp_error(c, code, ...) pithp_error_at((c), (code), "", 0, __VA_ARGS__)
+pith_status pithp_error(pith_ctx *c, pith_status code, const char *fmt, ...) PITH_PRINTF(3, 4);
 #else
 #define pithp_error(c, code, ...) pithp_error_at((c), (code), __FILE__, __LINE__, __VA_ARGS__)
-#endif
 pith_status pithp_error_at(pith_ctx *c, pith_status code, const char *file, int line, const char *fmt, ...)
     PITH_PRINTF(5, 6);
+#endif
 #define pithp_nomem(c, what) pithp_error((c), PITH_ENOMEM, "out of memory for %s", (what))
 void pithp_log(const pith_ctx *c, pith_log_level level, const char *fmt, ...) PITH_PRINTF(3, 4);
 

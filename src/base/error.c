@@ -2,6 +2,25 @@
 #include "base/base.h"
 #include <string.h>
 
+/* Keeps the first message. */
+static void record(pith_ctx *c, pith_status code, const char *fmt, va_list ap)
+{
+    vsnprintf(c->error, sizeof c->error, fmt, ap);
+    c->status = code;
+}
+
+#ifdef PITHP_SMALL
+pith_status pithp_error(pith_ctx *c, pith_status code, const char *fmt, ...)
+{
+    if (!c || c->status)
+        return code;
+    va_list ap;
+    va_start(ap, fmt);
+    record(c, code, fmt, ap);
+    va_end(ap);
+    return code;
+}
+#else
 /* "/somewhere/pith/src/ops/conv2d.c" -> "src/ops/conv2d.c", whatever the build folder was. */
 static const char *short_file(const char *file)
 {
@@ -18,12 +37,12 @@ pith_status pithp_error_at(pith_ctx *c, pith_status code, const char *file, int 
         return code;
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(c->error, sizeof c->error, fmt, ap);
+    record(c, code, fmt, ap);
     va_end(ap);
     snprintf(c->where, sizeof c->where, "%s:%d", short_file(file), line);
-    c->status = code;
     return code;
 }
+#endif
 
 void pithp_log(const pith_ctx *c, pith_log_level level, const char *fmt, ...)
 {
