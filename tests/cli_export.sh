@@ -34,11 +34,14 @@ has "$dir/int8.onnx" DequantizeLinear
 works ./pith export "$dir/int8.pith" -o "$dir/int8io.onnx" --int8-io -q
 has "$dir/int8io.onnx" :int8:zero
 works ./pith export "$dir/codebook.pith" -o "$dir/codebook.onnx" -q
+works ./pith export "$dir/int8.pith" -o "$dir/packed.c" --packed -q
+has "$dir/packed.h" "packed in flash"
 works ./pith export efnet-nano --image-size 32 -f safetensors -o "$dir/a.safetensors" -q
 
 # Wrong use: status 2.
 no=$dir/no.tflite
 refuses 2 'OUT is needed' "$no" ./pith export "$float"
+refuses 2 "packed is for --format c" "$no" ./pith export "$dir/int8.pith" -o "$no" --packed
 refuses 2 "is no format" "$no" ./pith export "$float" -f pdf -o "$no"
 refuses 2 "is no format" "$dir/no.xyz" ./pith export "$float" -o "$dir/no.xyz"
 refuses 2 "are no numbers" "$no" ./pith export "$float" -o "$no" --numbers int7

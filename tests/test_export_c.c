@@ -82,7 +82,7 @@ static uint8_t *compiled(const char *flags, const char *x, size_t *n)
 }
 
 /* The graph as source, built with these flags, gives the engine's bytes. */
-static void same_bytes(pithp_qgraph *g, uint32_t seed, const char *flags)
+static void same_bytes(pithp_qgraph *g, uint32_t seed, const char *flags, pith_export_cfg cfg)
 {
     size_t in = (size_t)pithp_count(pithp_q_tensor(g, g->inputs[0])->shape) * SAMPLES, n,
            out = (size_t)pithp_count(pithp_q_tensor(g, g->outputs[0])->shape) * SAMPLES;
@@ -91,7 +91,7 @@ static void same_bytes(pithp_qgraph *g, uint32_t seed, const char *flags)
     pithp_qplan *p = pithp_qplan_new(g, (pithp_qplan_cfg){ .batch = SAMPLES, .reference = true });
     suite_check(p && !pithp_qplan_run(p, SAMPLES, (const void *[]){ x }, (void *[]){ y }), "%s",
                 pith_error_text(ctx));
-    suite_check(pithp_c_export(g, NULL, false, in_dir("m.c")) == PITH_OK, "%s", pith_error_text(ctx));
+    suite_check(pithp_c_export(g, NULL, cfg, in_dir("m.c")) == PITH_OK, "%s", pith_error_text(ctx));
     put_driver(in_dir("driver.c"), "m");
     put(in_dir("x"), x, in);
     uint8_t *got = compiled(flags, "x", &n);
@@ -117,11 +117,11 @@ START_TEST(each_op)
         const pithp_qtensor *x = pithp_q_tensor(k.g, k.g->inputs[0]),
                             *y = pithp_q_tensor(k.g, k.g->outputs[0]);
         if (k.g->n_inputs != 1 || x->dtype != PITH_I8 || y->dtype != PITH_I8) {
-            ck_assert_int_eq(pithp_c_export(k.g, NULL, false, in_dir("no.c")), PITH_EINVAL);
+            ck_assert_int_eq(pithp_c_export(k.g, NULL, (pith_export_cfg){ 0 }, in_dir("no.c")), PITH_EINVAL);
             pith_ctx_clear(ctx);
             ck_assert_int_ne(access(in_dir("no.c"), F_OK), 0);
         } else {
-            same_bytes(k.g, (uint32_t)kind, flags);
+            same_bytes(k.g, (uint32_t)kind, flags, (pith_export_cfg){ .packed = done % 2 });
             done++;
         }
         int8_case_free(&k);
@@ -145,9 +145,68 @@ START_TEST(whole_nets)
     for (uint32_t seed = 0; seed < nets; seed++) {
         pithp_qgraph *g = c_net_make(ctx, seed);
         suite_check(g != NULL, "net %u: %s", seed, pith_error_text(ctx));
-        same_bytes(g, seed, flags[seed % PITHP_LEN(flags)]);
+        same_bytes(g, seed, flags[seed % PITHP_LEN(flags)], (pith_export_cfg){ 0 });
         pithp_qgraph_free(g);
     }
+}
+END_TEST
+
+/* Weights as networks that were pruned or clustered have them: as they are, nine of ten at zero, of four values, of one. */
+static void thin_out(const pithp_qgraph *g, int how)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        const pithp_qnode *n = g->nodes[i];
+        bool weighted =
+            n->op == &pithp_qop_conv2d || n->op == &pithp_qop_depthwise || n->op == &pithp_qop_dense;
+        int8_t *w = weighted ? (int8_t *)(uintptr_t)pithp_q_in(g, n, 1)->data : NULL;
+        for (int64_t k = 0; w != NULL && k < pithp_count(pithp_q_in(g, n, 1)->shape); k++)
+            w[k] = (int8_t)(how == 0 ? w[k] : how == 1 ? (k % 10 ? 0 : w[k]) : how == 2 ? w[k] / 64 * 64 : 0);
+    }
+}
+
+static size_t defined(const char *file, const char *macro)
+{
+    size_t n;
+    char *text = (char *)slurp(file, &n), *at = strstr(text, macro);
+    ck_assert_ptr_nonnull(at);
+    size_t v = strtoul(at + strlen(macro), NULL, 10);
+    free(text);
+    return v;
+}
+
+/* Packed weights: the same bytes out, less flash the fewer numbers they are, RAM for them as told. */
+START_TEST(packed_weights)
+{
+    if (!have_compiler())
+        return;
+    static const char told[] = "#include \"m.c\"\ntypedef char f[sizeof W == M_FLASH_BYTES ? 1 : -1];\n"
+                               "typedef char r[sizeof arena + sizeof P == M_RAM_BYTES ? 1 : -1];\n";
+    size_t flash[4] = { 0 };
+    for (uint32_t seed = 0; seed < 12; seed++) {
+        pithp_c_needs needs;
+        pithp_qgraph *g = c_net_make(ctx, seed / 4);
+        suite_check(g != NULL, "net %u: %s", seed, pith_error_text(ctx));
+        thin_out(g, (int)seed % 4);
+        same_bytes(g, seed,
+                   seed % 3           ? "-O2"
+                   : works(undefined) ? undefined
+                                      : "-O1",
+                   (pith_export_cfg){ .packed = true });
+        ck_assert_int_eq(pithp_c_plan(g, &needs), PITH_OK);
+        size_t now = defined(in_dir("m.h"), "M_FLASH_BYTES "), ram = defined(in_dir("m.h"), "M_RAM_BYTES ");
+        ck_assert_uint_eq(defined(in_dir("m.h"), "M_ARENA_BYTES "), needs.ram);
+        put(in_dir("check.c"), told, sizeof told - 1);
+        suite_check(shell("cd '%s' && %s %s -DM_SELFTEST check.c -o check && ./check", suite_dir(),
+                          compiler(), strict),
+                    "net %u: not as told, or the self-test fails", seed);
+        ck_assert_uint_gt(ram, needs.ram);
+        flash[seed % 4] += now;
+        pithp_qgraph_free(g);
+    }
+    printf("    flash of packed weights: as they are %zu, nine of ten at zero %zu, four values %zu, one %zu "
+           "bytes\n",
+           flash[0], flash[1], flash[2], flash[3]);
+    ck_assert(flash[3] < flash[1] && flash[1] < flash[0] && flash[2] < flash[0]);
 }
 END_TEST
 
@@ -159,7 +218,7 @@ START_TEST(figures_and_selftest)
     pithp_c_needs needs;
     pithp_qgraph *g = c_net_make(ctx, 3);
     ck_assert_int_eq(pithp_c_plan(g, &needs), PITH_OK);
-    ck_assert_int_eq(pithp_c_export(g, NULL, true, in_dir("m.c")), PITH_OK);
+    ck_assert_int_eq(pithp_c_export(g, NULL, (pith_export_cfg){ .mlperf = true }, in_dir("m.c")), PITH_OK);
     ck_assert_int_eq(needs.macs, pithp_q_macs(g));
     char check[256];
     int n = snprintf(check, sizeof check,
@@ -187,15 +246,16 @@ START_TEST(refusals)
     int y = pithp_q_op(g, &pithp_qop_dequantize, "layer3", &x, 1, NULL, (pithp_qparam){ 0 });
     y = pithp_q_op(g, &pithp_qop_quantize, "layer4", &y, 1, NULL, (pithp_qparam){ 1, 0 });
     ck_assert_int_eq(pithp_q_output(g, y), PITH_OK);
-    ck_assert_int_eq(pithp_c_export(g, NULL, false, in_dir("no.c")), PITH_EINVAL);
+    ck_assert_int_eq(pithp_c_export(g, NULL, (pith_export_cfg){ 0 }, in_dir("no.c")), PITH_EINVAL);
     expect_error(PITH_EINVAL, "op DEQUANTIZE (layer3)");
     g = c_net_make(ctx, 1);
     static const char *const paths[] = { "no.h", "no", ".c", "no.c/", "" };
     for (size_t i = 0; i < PITHP_LEN(paths); i++) {
-        ck_assert_int_eq(pithp_c_export(g, NULL, false, *paths[i] ? in_dir(paths[i]) : ""), PITH_EINVAL);
+        ck_assert_int_eq(pithp_c_export(g, NULL, (pith_export_cfg){ 0 }, *paths[i] ? in_dir(paths[i]) : ""),
+                         PITH_EINVAL);
         expect_error(PITH_EINVAL, "ends in .c");
     }
-    ck_assert_int_eq(pithp_c_export(g, NULL, false, in_dir("nowhere/no.c")), PITH_ENOTFOUND);
+    ck_assert_int_eq(pithp_c_export(g, NULL, (pith_export_cfg){ 0 }, in_dir("nowhere/no.c")), PITH_ENOTFOUND);
     pith_ctx_clear(ctx);
     pith_model *m = model_of(conv_bn, NULL);
     ck_assert_int_eq(pith_export_c(m, in_dir("no.c"), (pith_export_cfg){ 0 }), PITH_EINVAL);
@@ -239,14 +299,15 @@ START_TEST(no_memory)
     const char *path = in_dir("nomem.c"), *header = in_dir("nomem.h"), *harness = in_dir("nomem_th.cpp");
     size_t n, nh, nt;
     pithp_qgraph *g = c_net_make(ctx, 5);
-    suite_check(g && pithp_c_export(g, NULL, true, path) == PITH_OK, "%s", pith_error_text(ctx));
+    suite_check(g && pithp_c_export(g, NULL, (pith_export_cfg){ .mlperf = true }, path) == PITH_OK, "%s",
+                pith_error_text(ctx));
     uint8_t *p = slurp(path, &n), *h = slurp(header, &nh), *t = slurp(harness, &nt);
     unlink(path), unlink(header), unlink(harness);
     size_t bytes = pith_ctx_memory(ctx, NULL);
     int failures = 0;
     for (pith_status s = PITH_ENOMEM; s != PITH_OK; failures++) {
         hook.left = failures;
-        s = pithp_c_export(g, NULL, true, path);
+        s = pithp_c_export(g, NULL, (pith_export_cfg){ .mlperf = true }, path);
         hook.left = -1;
         suite_check(s == PITH_OK || (s == PITH_ENOMEM && pith_ctx_status(ctx) == PITH_ENOMEM),
                     "allocation %d", failures);
@@ -270,7 +331,8 @@ START_TEST(full_disk)
     for (size_t i = 0; i < PITHP_LEN(room); i++) {
         struct rlimit r = { room[i], RLIM_INFINITY };
         ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &r), 0);
-        ck_assert_int_eq(pithp_c_export(g, NULL, true, in_dir("full.c")), PITH_EIO);
+        ck_assert_int_eq(pithp_c_export(g, NULL, (pith_export_cfg){ .mlperf = true }, in_dir("full.c")),
+                         PITH_EIO);
         expect_error(PITH_EIO, "full");
         ck_assert_int_ne(access(in_dir("full.c"), F_OK), 0);
         ck_assert_int_ne(access(in_dir("full.h"), F_OK), 0);
@@ -285,6 +347,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, each_op);
     tcase_add_test(t, whole_nets);
+    tcase_add_test(t, packed_weights);
     tcase_add_test(t, figures_and_selftest);
     tcase_add_test(t, tflm_array);
     tcase_add_test(t, refusals);

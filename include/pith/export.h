@@ -26,11 +26,13 @@ typedef enum {
 /* numbers   as above
    int8_io   of an int8 ONNX file: input and output are the integers themselves; otherwise floats, and the file begins and
              ends with their conversion. An int8 .tflite always has int8 input and output.
-   mlperf    of C source: also the harness of MLPerf Tiny */
+   mlperf    of C source: also the harness of MLPerf Tiny
+   packed    of C source: weights lie compressed in flash (as in a packed model file) and are unpacked into RAM */
 typedef struct {
     pith_export_numbers numbers;
     bool int8_io;
     bool mlperf;
+    bool packed;
 } pith_export_cfg;
 
 /* Writes a model as .tflite (TensorFlow Lite, LiteRT, TensorFlow Lite Micro). Batch norms are folded into the layers before
@@ -65,7 +67,8 @@ PITH_API pith_status pith_export_onnx(pith_model *m, const char *path, pith_expo
    and ends with 0 if the output is the known one. On Arm processors with the DSP extension faster kernels are compiled,
    by gcc and clang, with the same bytes (-DPITH_NO_DSP: without).
    cfg        numbers must be PITH_EXPORT_AUTO or PITH_EXPORT_INT8. mlperf: also NAME_th.cpp, MLPerf Tiny's th_* functions
-              around NAME_run
+              around NAME_run. packed: void NAME_unpack(void), which the first run calls if nobody did; NAME_RAM_BYTES counts
+              the unpacked weights beside the arena (NAME_ARENA_BYTES): for pruned or clustered models where flash is scarcer
    errors     PITH_EINVAL: a model that is not quantized, an op (named, with its layer) that works on floats or sums more than
               32 bits hold, a path that does not end in .c; PITH_EIO, PITH_ENOTFOUND: the path. Nothing is written then.
    source     the arithmetic is that of TensorFlow Lite Micro's reference kernels. Since 0.1. */

@@ -56,7 +56,7 @@ static int run(int argc, char **argv)
     common k = { 0 };
     model_opts o = { 0 };
     const char *format = NULL, *out = NULL, *number = NULL, *name;
-    bool int8_io = false, mlperf = false;
+    bool int8_io = false, mlperf = false, packed = false;
     opt table[] = { TEXT("format", 'f', format, "c|tflite|tflm|onnx|safetensors",
                          "file format (default: OUT's ending); c: source, tflm: a .tflite as an array of C; "
                          "safetensors has timm's names"),
@@ -66,6 +66,8 @@ static int run(int argc, char **argv)
                     FLAG("int8-io", 0, int8_io,
                          "int8 input and output of an int8 .onnx (else floats; a .tflite's are int8 always)"),
                     FLAG("mlperf", 0, mlperf, "with --format c: also MLPerf Tiny's harness, OUT_th.cpp"),
+                    FLAG("packed", 0, packed,
+                         "with --format c: weights compressed in flash, unpacked into RAM by the first run"),
                     INT("image-size", 0, o.image_size, "P", 4, 4096, "of a network by name"),
                     INT("classes", 0, o.classes, "K", 2, 100000, "of a network by name (default 2)"),
                     INT("channels", 0, o.channels, "C", 1, 64, "of a network by name"),
@@ -83,6 +85,10 @@ static int run(int argc, char **argv)
     bool unasked = f >= 0 && !formats[f].numbers && (number || int8_io);
     if (unasked)
         say("export: %s is not for %s", number ? "--numbers" : "--int8-io", formats[f].name);
+    if (f > 0 && (mlperf || packed)) {
+        say("export: %s is for --format c", mlperf ? "--mlperf" : "--packed");
+        f = -1;
+    }
     if (f < 0 || as < 0 || unasked)
         return EXIT_USAGE;
     pith_ctx *c = open_ctx(&k);
@@ -92,7 +98,8 @@ static int run(int argc, char **argv)
     if (m == NULL || formats[f].write(m, out,
                                       (pith_export_cfg){ .numbers = (pith_export_numbers)as,
                                                          .int8_io = int8_io,
-                                                         .mlperf = mlperf }) != PITH_OK)
+                                                         .mlperf = mlperf,
+                                                         .packed = packed }) != PITH_OK)
         return failed(c);
     struct stat st;
     long long bytes = stat(out, &st) == 0 ? (long long)st.st_size : 0;

@@ -95,9 +95,11 @@ static pith_status check(const pithp_qgraph *g)
     return PITH_OK;
 }
 
-pith_status pithp_c_begin(const pithp_qgraph *g, pithp_c_emit *e)
+pith_status pithp_c_begin(const pithp_qgraph *g, bool packed, pithp_c_emit *e)
 {
-    *e = (pithp_c_emit){ .g = g, .c = g->ctx, .uses = PITHP_C_BIT(COMMON) | PITHP_C_BIT(COPY) };
+    *e = (pithp_c_emit){
+        .g = g, .c = g->ctx, .packed = packed, .uses = PITHP_C_BIT(COMMON) | PITHP_C_BIT(COPY)
+    };
     pithp_text_init(g->ctx, &e->body);
     if ((e->status = check(g)))
         return e->status;
@@ -109,6 +111,8 @@ pith_status pithp_c_begin(const pithp_qgraph *g, pithp_c_emit *e)
         return e->status = PITH_ENOMEM;
     for (int i = 0; i < g->n_nodes && !e->status; i++)
         plan(e, i);
+    if (!e->status && packed)
+        pithp_c_pack(e);
     if (!e->status)
         e->status = pithp_qlayout(g, ALIGN, 0, e->scratch, e->offset, e->scratch_at, &e->ram);
     e->flash = (e->flash + ALIGN - 1) / ALIGN * ALIGN;

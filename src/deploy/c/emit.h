@@ -11,6 +11,7 @@
 enum {
     PITHP_C_COMMON,
     PITHP_C_COPY,
+    PITHP_C_UNPACK,
     PITHP_C_SIMD,
     PITHP_C_MATMUL,
     PITHP_C_POSITIONS,
@@ -52,8 +53,10 @@ typedef struct {
     size_t n_consts, cap_consts;
     size_t *scratch, *scratch_at; /* [nodes] */
     size_t *offset;               /* [tensors] */
-    size_t ram, flash;
-    bool hard; /* some weighted layer needs the general end of a sum (target/simd.inc) */
+    size_t ram, flash;            /* of the arena; of all constants */
+    bool packed;
+    size_t ram_weights; /* of packed weights, unpacked */
+    bool hard;          /* some weighted layer needs the general end of a sum (target/simd.inc) */
     pithp_text body;
 } pithp_c_emit;
 
@@ -66,8 +69,9 @@ typedef struct {
 extern const pithp_c_row pithp_c_rows[];
 extern const size_t pithp_c_rows_n;
 
-/* Constants, kernels and memory of the whole graph: fills flash and ram. Freed by pithp_c_end, also after a failure. */
-pith_status pithp_c_begin(const pithp_qgraph *g, pithp_c_emit *e);
+/* Constants, kernels and memory of the whole graph: fills flash and ram. packed: weights are packed, and unpacked into RAM.
+   Freed by pithp_c_end, also after a failure. */
+pith_status pithp_c_begin(const pithp_qgraph *g, bool packed, pithp_c_emit *e);
 void pithp_c_end(pithp_c_emit *e);
 
 /* ---- For rows ---- */
@@ -79,6 +83,10 @@ const char *pithp_c_operand(const pithp_c_emit *e, int node, int i, char text[48
 const char *pithp_c_result(const pithp_c_emit *e, int node, char text[48]);
 /* A factor's shift as the kernels have it. */
 int pithp_c_shift(pithp_fixed f);
+
+/* Packed weights (packed.c): the constants of kind 'w' as one, and the function NAME_unpack. */
+void pithp_c_pack(pithp_c_emit *e);
+void pithp_c_put_unpack(const pithp_c_emit *e, const char *id, pithp_text *t);
 
 /* Convolutions and dense layers (layers.c) */
 void pithp_c_plan_conv(pithp_c_emit *e, int node);

@@ -2,7 +2,6 @@
 #include "deploy/c/export.h"
 #include "deploy/c/source.h"
 #include "ops/integer.h"
-#include <pith/export.h>
 #include <string.h>
 
 enum { FILES = 3 };
@@ -10,7 +9,7 @@ enum { FILES = 3 };
 pith_status pithp_c_plan(const pithp_qgraph *g, pithp_c_needs *needs)
 {
     pithp_c_emit e;
-    pith_status s = pithp_c_begin(g, &e);
+    pith_status s = pithp_c_begin(g, false, &e);
     *needs = (pithp_c_needs){ e.flash, e.ram, s ? 0 : pithp_q_macs(g) };
     pithp_c_end(&e);
     return s;
@@ -90,7 +89,7 @@ static pith_status write_files(const pithp_c_emit *e, const pith_model *m, bool 
     return s;
 }
 
-pith_status pithp_c_export(const pithp_qgraph *g, const pith_model *m, bool mlperf, const char *path)
+pith_status pithp_c_export(const pithp_qgraph *g, const pith_model *m, pith_export_cfg cfg, const char *path)
 {
     size_t n = strlen(path);
     if (n < 3 || strcmp(path + n - 2, ".c") != 0 || path[n - 3] == '/' || n > 4000)
@@ -100,9 +99,9 @@ pith_status pithp_c_export(const pithp_qgraph *g, const pith_model *m, bool mlpe
             "goes beside",
             path);
     pithp_c_emit e;
-    pith_status s = pithp_c_begin(g, &e);
+    pith_status s = pithp_c_begin(g, cfg.packed, &e);
     if (!s)
-        s = write_files(&e, m, mlperf, path);
+        s = write_files(&e, m, cfg.mlperf, path);
     pithp_c_end(&e);
     return s;
 }
@@ -121,7 +120,7 @@ pith_status pith_export_c(pith_model *m, const char *path, pith_export_cfg cfg)
     pithp_qgraph *g = pithp_lower_model(m);
     if (!g)
         return m->ctx->status;
-    pith_status s = pithp_c_export(g, m, cfg.mlperf, path);
+    pith_status s = pithp_c_export(g, m, cfg, path);
     pithp_qgraph_free(g);
     return s;
 }

@@ -4,6 +4,7 @@
 
 #include "graph/model.h"
 #include "graph/qgraph.h"
+#include <pith/export.h>
 
 /* What the source needs: bytes of its constants, bytes of its arena, multiply-adds of a run. Exact; the kernels' machine
    code comes on top of `flash`. */
@@ -14,8 +15,8 @@ typedef struct {
 
 pith_status pithp_c_plan(const pithp_qgraph *g, pithp_c_needs *needs);
 
-/* Writes PATH (ending in .c), the header beside it and, if `mlperf`, the harness PATH_th.cpp. m: whose name and class names go
+/* Writes PATH (ending in .c), the header beside it and, if cfg.mlperf, the harness PATH_th.cpp. m: whose name and class names go
    along; NULL: nothing does. Errors as pith_export_c. */
-pith_status pithp_c_export(const pithp_qgraph *g, const pith_model *m, bool mlperf, const char *path);
+pith_status pithp_c_export(const pithp_qgraph *g, const pith_model *m, pith_export_cfg cfg, const char *path);
 
 #endif

@@ -71,9 +71,10 @@ static void put_layer(pithp_c_emit *e, int node, const pithp_iconv *v, int64_t n
 {
     pithp_text_printf(&e->body,
                       "        pith_layer l;\n"
-                      "        l.w = W.w_%d, l.bias = W.b_%d, l.mult = W.m_%d, l.shift = W.s_%d;\n"
+                      "        l.w = %c.w_%d, l.bias = W.b_%d, l.mult = W.m_%d, l.shift = W.s_%d;\n"
                       "        l.n = %lld, l.k = %lld, l.zero = %d, l.lo = %d, l.hi = %d;\n",
-                      node, node, node, node, (long long)n, (long long)k, v->zero_out, v->lo, v->hi);
+                      e->packed ? 'P' : 'W', node, node, node, node, (long long)n, (long long)k, v->zero_out,
+                      v->lo, v->hi);
 }
 
 static void put_window(pithp_text *t, const pithp_iconv *v)
@@ -150,10 +151,10 @@ void pithp_c_call_depthwise(pithp_c_emit *e, int node)
     char x[48], y[48];
     pithp_text_printf(&e->body,
                       "        pith_depthwise v;\n"
-                      "        v.w = W.w_%d, v.bias = W.b_%d, v.mult = W.m_%d, v.shift = W.s_%d;\n"
+                      "        v.w = %c.w_%d, v.bias = W.b_%d, v.mult = W.m_%d, v.shift = W.s_%d;\n"
                       "        v.h = %lld, v.width = %lld, v.c = %lld, v.k = %lld;\n",
-                      node, node, node, node, (long long)v->h, (long long)v->w, (long long)v->c,
-                      (long long)v->k);
+                      e->packed ? 'P' : 'W', node, node, node, node, (long long)v->h, (long long)v->w,
+                      (long long)v->c, (long long)v->k);
     put_window(&e->body, v);
     pithp_text_printf(&e->body,
                       "        v.zero_in = %d, v.zero = %d, v.lo = %d, v.hi = %d;\n"

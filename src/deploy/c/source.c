@@ -70,18 +70,23 @@ void pithp_c_header(const pithp_c_emit *e, const pith_model *m, const pithp_c_na
     const pithp_qgraph *g = e->g;
     const char *classes = m ? pith_model_meta(m, "classes") : NULL;
     const pithp_qtensor *x = pithp_q_tensor(g, g->inputs[0]);
+    const size_t ram = e->ram + e->ram_weights;
+    char told[80] = "";
+    if (e->ram_weights)
+        snprintf(told, sizeof told, ", of which %zu of weights, which are packed in flash", e->ram_weights);
     pithp_text_printf(t, "/* %s.h: the network ", name->id);
     pithp_text_name(t, g->name);
     pithp_text_printf(
         t,
         " in int8. Written by pith " PITH_VERSION ".\n"
         "   flash  %zu bytes of constants (exact), and the kernels' code\n"
-        "   RAM    %zu bytes (exact), and the stack\n"
+        "   RAM    %zu bytes (exact)%s, and the stack\n"
         "   work   %lld multiply-adds a run */\n"
         "#ifndef %s_H\n#define %s_H\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-        "#define %s_FLASH_BYTES %zu\n#define %s_RAM_BYTES %zu\n#define %s_MACS %lldLL\n",
-        e->flash, e->ram, (long long)pithp_q_macs(g), name->macro, name->macro, name->macro, e->flash,
-        name->macro, e->ram, name->macro, (long long)pithp_q_macs(g));
+        "#define %s_FLASH_BYTES %zu\n#define %s_RAM_BYTES %zu\n#define %s_ARENA_BYTES %zu\n#define %s_MACS "
+        "%lldLL\n",
+        e->flash, ram, told, (long long)pithp_q_macs(g), name->macro, name->macro, name->macro, e->flash,
+        name->macro, ram, name->macro, e->ram, name->macro, (long long)pithp_q_macs(g));
     put_shape(t, "INPUT", name, x);
     if (x->shape.ndim == 4)
         pithp_text_printf(t, "#define %s_INPUT_H %lld\n#define %s_INPUT_W %lld\n#define %s_INPUT_C %lld\n",
@@ -108,6 +113,8 @@ void pithp_c_header(const pithp_c_emit *e, const pith_model *m, const pithp_c_na
 }
 
 /* ---- The source ---- */
+static bool in_flash(const pithp_c_emit *e, size_t i) { return !e->packed || e->consts[i].kind != 'w'; }
+
 static void put_constants(const pithp_c_emit *e, const pithp_c_name *name, pithp_text *t)
 {
     if (!e->n_consts)
@@ -117,14 +124,14 @@ static void put_constants(const pithp_c_emit *e, const pithp_c_name *name, pithp
            "static const struct {\n");
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < e->n_consts; i++)
-            if ((e->consts[i].size == 4) == !pass)
+            if ((e->consts[i].size == 4) == !pass && in_flash(e, i))
                 pithp_text_printf(t, "    %s %c_%d[%zu];\n", pass ? "int8_t" : "int32_t", e->consts[i].kind,
                                   e->consts[i].node, e->consts[i].count);
     pithp_text_put(t, "} W = {\n");
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < e->n_consts && !t->status; i++) {
             const pithp_c_const *k = &e->consts[i];
-            if ((k->size == 4) != !pass)
+            if ((k->size == 4) != !pass || !in_flash(e, i))
                 continue;
             pithp_text_printf(t, "/* %c_%d */ {\n", k->kind, k->node);
             pithp_text_numbers(t, k->data, k->count, k->size, false);
@@ -151,13 +158,15 @@ static void put_run(const pithp_c_emit *e, const pithp_c_name *name, pithp_text 
     size_t in = e->offset[g->inputs[0]], out = e->offset[g->outputs[0]];
     pithp_text_printf(t,
                       "\n/* ---- The network ---- */\n"
-                      "static union {\n    int32_t aligned;\n    int8_t bytes[%s_RAM_BYTES];\n} arena;\n"
+                      "static union {\n    int32_t aligned;\n    int8_t bytes[%s_ARENA_BYTES];\n} arena;\n"
                       "#define A arena.bytes\n\n"
                       "int8_t *%s_input(void) { return A + %zu; }\n\n"
                       "int %s_run(const int8_t *in, int8_t *out)\n{\n"
-                      "    if (!in || !out)\n        return -1;\n"
+                      "    if (!in || !out)\n        return -1;\n%s%s%s"
                       "    if (in != A + %zu)\n        copy(in, A + %zu, %s_INPUT_SIZE);\n",
-                      name->macro, name->id, in, name->id, in, in, name->macro);
+                      name->macro, name->id, in, name->id,
+                      e->ram_weights ? "    if (!unpacked)\n        " : "", e->ram_weights ? name->id : "",
+                      e->ram_weights ? "_unpack();\n" : "", in, in, name->macro);
     pithp_text_put(t, e->body.p ? e->body.p : "");
     pithp_text_printf(t, "    copy(A + %zu, out, %s_OUTPUT_SIZE);\n    return 0;\n}\n", out, name->macro);
 }
@@ -206,6 +215,7 @@ void pithp_c_source(const pithp_c_emit *e, const pithp_c_name *name, const int8_
                       name->id, name->id);
     put_constants(e, name, t);
     put_kernels(e, t);
+    pithp_c_put_unpack(e, name->id, t);
     put_run(e, name, t);
     put_selftest(e, name, golden, t);
 }
