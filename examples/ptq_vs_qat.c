@@ -26,26 +26,6 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void wilson(int64_t right, int64_t n, double *low, double *high)
-{
-    double z = 1.96, p = (double)right / (double)n, q = z * z / (double)n;
-    double middle = (p + q / 2) / (1 + q),
-           half = z / (1 + q) * sqrt(p * (1 - p) / (double)n + q / (4 * (double)n));
-    *low = middle - half;
-    *high = middle + half;
-}
-
-/* Exact two-sided McNemar: b and c images that only the one, only the other gets right. */
-static double mcnemar(int64_t b, int64_t c)
-{
-    int64_t n = b + c, k = b < c ? b : c;
-    double sum = 0;
-    for (int64_t i = 0; i <= k; i++)
-        sum += exp(lgamma((double)n + 1) - lgamma((double)i + 1) - lgamma((double)(n - i) + 1) -
-                   (double)n * log(2));
-    return n == 0 || 2 * sum > 1 ? 1 : 2 * sum;
-}
-
 /* Which validation images the model gets right, in the data set's order; the number of images. */
 static int64_t answers(pith_model *m, pith_data *d, char *right)
 {
@@ -122,11 +102,11 @@ static void row(const way *w, pith_model *m, pith_data *d, char *right, const ch
     }
     if (n == 0)
         return;
-    wilson(sum, n, &low, &high);
+    pith_wilson(sum, n, &low, &high);
     printf("%-12s %8.0f KB  %6.2f%% (%.2f to %.2f)", w->name, kilobytes(m), 100 * (double)sum / (double)n,
            100 * low, 100 * high);
     if (base != NULL)
-        printf("  %+6.2f  p %.3f", 100 * (double)(only - never) / (double)n, mcnemar(only, never));
+        printf("  %+6.2f  p %.3f", 100 * (double)(only - never) / (double)n, pith_mcnemar(only, never));
     printf("  %.3f ms\n", latency(m, d));
     fflush(stdout);
 }

@@ -19,6 +19,7 @@
 #include <pith/report.h>
 #include <pith/rt.h>
 #include <pith/runner.h>
+#include <pith/stats.h>
 #include <pith/tensor.h>
 #include <pith/train.h>
 

@@ -190,11 +190,13 @@ typedef struct {
 void progress_open(progress_view *v, bool quiet);
 void progress_fit(void *view, const pith_progress *p); /* of pith_fit */
 void progress_count(progress_view *v, const char *what, int64_t done, int64_t total);
+void progress_line(progress_view *v, const char *line); /* the living line; elsewhere one in half a minute */
 void progress_close(progress_view *v);
+void duration_text(double seconds, char buf[24]); /* 1:02:03 */
 
 /* ---- Verbs --------------------------------------------------------------------------------------------------- */
 extern const verb verb_train, verb_lr_find, verb_eval, verb_predict, verb_info, verb_bench, verb_data,
     verb_export, verb_quantize, verb_qat, verb_analyze, verb_distill, verb_pack, verb_unpack, verb_import,
-    verb_run, verb_plan, verb_prune;
+    verb_run, verb_plan, verb_prune, verb_lab;
 
 #endif

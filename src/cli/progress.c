@@ -40,7 +40,7 @@ static void clear(progress_view *v)
 
 void progress_close(progress_view *v) { clear(v); }
 
-static void duration(double seconds, char buf[24])
+void duration_text(double seconds, char buf[24])
 {
     long s = seconds > 0 && seconds < 1e7 ? lround(seconds) : 0;
     if (s >= 3600)
@@ -65,7 +65,7 @@ static void step(progress_view *v, const pith_progress *p)
     if (t - v->last < (v->terminal ? 0.1 : 30))
         return;
     v->last = t;
-    duration(p->eta_seconds, left);
+    duration_text(p->eta_seconds, left);
     bar((double)p->step / (double)(p->steps > 0 ? p->steps : 1), b);
     snprintf(line, sizeof line,
              "epoch %d/%d %s %lld/%lld  %.0f img/s  loss %.4f  accuracy %.1f%%  lr %.2g  left %s", p->epoch,
@@ -80,8 +80,8 @@ static void step(progress_view *v, const pith_progress *p)
 static void epoch(progress_view *v, const pith_progress *p)
 {
     char took[24], left[24];
-    duration(p->seconds, took);
-    duration(p->eta_seconds, left);
+    duration_text(p->seconds, took);
+    duration_text(p->eta_seconds, left);
     clear(v);
     fprintf(stderr, "epoch %d/%d  %.0f img/s  loss %.4f  accuracy %.2f%%", p->epoch, p->epochs, p->img_per_s,
             p->loss, 100 * p->accuracy);
@@ -117,6 +117,18 @@ void progress_count(progress_view *v, const char *what, int64_t done, int64_t to
     v->last = t;
     bar((double)done / (double)(total > 0 ? total : 1), b);
     snprintf(line, sizeof line, "%s %s %lld/%lld", what, b, (long long)done, (long long)total);
+    if (v->terminal)
+        show(v, line);
+    else
+        fprintf(stderr, "%s\n", line);
+}
+
+void progress_line(progress_view *v, const char *line)
+{
+    double t = now();
+    if (v->quiet || t - v->last < (v->terminal ? 0.1 : 30))
+        return;
+    v->last = t;
     if (v->terminal)
         show(v, line);
     else

@@ -23,6 +23,13 @@ static bool exists(const char *dir, const char *file)
     return stat(path, &st) == 0;
 }
 
+const volatile int *run_stop_flag(void)
+{
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+    return &stop_flag;
+}
+
 /* ---- A new run ---- */
 static bool choose(run_folder *f, const char *base)
 {
@@ -165,11 +172,9 @@ pith_status run_fit_job(const run_folder *f, pith_model *m, pith_data *d, pith_f
     progress_view view;
     cfg.out = f->out;
     cfg.resume = f->resume != NULL;
-    cfg.stop = &stop_flag;
+    cfg.stop = run_stop_flag();
     cfg.progress = progress_fit;
     cfg.progress_user = &view;
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
     progress_open(&view, quiet);
     pith_status s = job.fit != NULL ? job.fit(job.user, m, d, cfg) : pith_fit(m, d, cfg);
     progress_close(&view);

@@ -46,4 +46,7 @@ typedef struct {
 pith_status run_fit_job(const run_folder *f, pith_model *m, pith_data *d, pith_fit_cfg cfg, bool quiet,
                         run_job job);
 
+/* The flag that Ctrl-C raises from now on; a second one ends the program at once. */
+const volatile int *run_stop_flag(void);
+
 #endif

@@ -1,0 +1,75 @@
+/* The table of steps. Parents stand before their children. Costs are of efnet-nano on a processor with AVX-512. */
+#include "cli/lab.h"
+
+/* Steps that quantize a trained network at once. */
+#define PTQ(id, title, words, extra, promise)                                                \
+    {                                                                                        \
+        id, title, "ptq", "float", "quantize", words, NULL, 0, 0, extra, LAB_TFLITE, promise \
+    }
+#define QAT(id, title, words, promise)                                                \
+    {                                                                                 \
+        id, title, "qat", "float", "qat", words, NULL, 4, 1.8, 0, LAB_TFLITE, promise \
+    }
+#define PRUNE(id, title, words, promise)                                                                     \
+    {                                                                                                        \
+        id, title, "prune", "float", "prune", words " --lr 0.03 --warmup 0.5", NULL, 5, 1.05, 0, LAB_TFLITE, \
+            promise                                                                                          \
+    }
+#define SHARED(id, title, family, from, bits, promise)                                                      \
+    {                                                                                                       \
+        id, title, family, from, "quantize", "--scheme codebook --bits-weights " bits " --bits-ends " bits, \
+            "--lr 0.001 --warmup 0.1", 1, 1.2, 0, LAB_PACK_HALF, promise                                    \
+    }
+
+const lab_row lab_rows[] = {
+    { "float", "float32, trained", "float", NULL, "train", "", NULL, 40, 1, 0, LAB_TFLITE,
+      "92 to 93.5% on the photographs" },
+    { "float16", "float16 weights", "cast", "float", "quantize", "--scheme float16", NULL, 0, 0, 0,
+      LAB_TFLITE_HALF, "the same class on at least 99.8%" },
+    { "dynamic", "int8 weights, activations as they come", "cast", "float", "quantize", "--scheme dynamic",
+      NULL, 0, 0, 0, LAB_TFLITE, "" },
+
+    PTQ("ptq-w8a8", "int8, after training (min-max)", "", 600, "within 0.3 of float"),
+    PTQ("ptq-average", "int8, ranges by moving average", "--calib average", 600, ""),
+    PTQ("ptq-percentile", "int8, ranges by percentile", "--calib percentile", 600, ""),
+    PTQ("ptq-mse", "int8, ranges by squared error", "--calib mse", 600, ""),
+    PTQ("ptq-entropy", "int8, ranges by entropy", "--calib entropy", 600, ""),
+    PTQ("ptq-cle", "int8, layers equalised", "--improve cle", 600, ""),
+    PTQ("ptq-bn", "int8, batch norms re-estimated", "--improve bn", 900, ""),
+    PTQ("ptq-bias", "int8, biases corrected", "--improve bias", 900, ""),
+    PTQ("ptq-adaround", "int8, learned rounding", "--improve adaround", 9000, ""),
+    PTQ("ptq-w4a8", "4-bit weights, after training", "--bits-weights 4 --improve adaround,bias", 9000,
+        "within 0.7 of float"),
+    PTQ("ptq-w4a4", "4 bits, after training",
+        "--bits-weights 4 --bits-activations 4 --calib mse --improve adaround,bias", 9000,
+        "within 5 of float"),
+
+    QAT("qat-w8a8", "int8, trained on", "", "within 0.1 of float"),
+    QAT("qat-w4a8", "4-bit weights, trained on", "--bits-weights 4", "within 0.3 of float"),
+    QAT("qat-w4a4", "4 bits, trained on", "--bits-weights 4 --bits-activations 4", "within 1.5 of float"),
+
+    SHARED("code4", "16 shared values a layer, trained", "codebook", "float", "4", ""),
+    SHARED("code2", "4 shared values a layer, trained", "codebook", "float", "2", "within 2 of float"),
+
+    PRUNE("prune50", "half of the weights at zero", "--target 0.5", ""),
+    PRUNE("prune80", "80% of the weights at zero", "--target 0.8", ""),
+    PRUNE("prune90", "90% of the weights at zero", "--target 0.9", ""),
+    PRUNE("prune-2of4", "2 of every 4 weights at zero", "--granularity 2:4 --skip stem*", ""),
+    { "channels50", "half of the multiply-adds removed", "channels", "float", "prune",
+      "--granularity channel --remove --target 0.5 --lr 0.03 --warmup 0.5", NULL, 6, 0.7, 0, LAB_TFLITE, "" },
+
+    { "student", "half width, taught by float", "distill", "float", "distill", "--width 0.5", NULL, 40, 0.8,
+      0, LAB_TFLITE, "" },
+
+    { "prune80-int8", "80% at zero, then int8", "combination", "prune80", "quantize", "", NULL, 0, 0, 600,
+      LAB_TFLITE, "" },
+    SHARED("prune80-code4", "80% at zero, 16 shared values (deep compression)", "combination", "prune80", "4",
+           ""),
+    { "channels50-int8", "half of the multiply-adds, int8", "combination", "channels50", "quantize", "", NULL,
+      0, 0, 600, LAB_TFLITE, "" },
+    { "student-int8", "half width, int8", "combination", "student", "quantize", "", NULL, 0, 0, 600,
+      LAB_TFLITE, "" },
+    { "distill-w4a4", "4 bits, trained on, taught by float", "combination", "float", "distill",
+      "--qat --bits-weights 4 --bits-activations 4", NULL, 4, 2.2, 0, LAB_TFLITE, "within 1.5 of float" },
+};
+const int lab_n_rows = (int)(sizeof lab_rows / sizeof *lab_rows);
