@@ -296,12 +296,12 @@ static bool dynamic_twin(const op_case *k, bool train, double *y, double *terms)
         double lo = 0, hi = 0;
         for (int64_t i = 0; i < n; i++)
             lo = fmin(lo, (double)x[i]), hi = fmax(hi, (double)x[i]);
-        double step = (hi - lo) / 255, low = lo / step, high = hi / step;
+        double step = (double)((float)hi - (float)lo) / 255, low = lo / step, high = hi / step;
         double zero = 128 + fabs(low) < 127 + fabs(high) ? -128 - low : 127 - high;
         zero = fmax(-128, fmin(127, round(zero)));
         for (int64_t i = 0; i < n; i++) {
-            float inverse = 1.0F / (float)step;
-            double q = (double)roundf((float)zero + (float)x[i] * inverse);
+            float inverse = (float)(1 / (double)(float)step);
+            double q = zero + (double)roundf((float)x[i] * inverse);
             y[b * n + i] = step > 0 ? (double)(float)step * (fmax(-128, fmin(127, q)) - zero) : (double)x[i];
             terms[b * n + i] = fabs(y[b * n + i]);
         }

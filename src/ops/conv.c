@@ -76,6 +76,24 @@ pithp_conv pithp_conv_geometry_of(const pithp_conv_attr *a, pith_shape x, pith_s
     return g;
 }
 
+pithp_conv pithp_conv_of_dense(pith_shape x, pith_shape w)
+{
+    return (pithp_conv){ .n = x.d[0],
+                         .h = 1,
+                         .w = 1,
+                         .c = x.d[1],
+                         .p = 1,
+                         .q = 1,
+                         .k = w.d[0],
+                         .r = 1,
+                         .s = 1,
+                         .stride_h = 1,
+                         .stride_w = 1,
+                         .dil_h = 1,
+                         .dil_w = 1,
+                         .groups = 1 };
+}
+
 static bool attr_ok(pith_infer *q, const pithp_conv_attr *a)
 {
     const int positive[] = { a->stride_h, a->stride_w, a->dil_h, a->dil_w };

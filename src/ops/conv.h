@@ -22,4 +22,7 @@ bool pithp_conv_geometry(pith_infer *q, const pithp_conv_attr *a, pithp_conv *g)
 /* The same without checks, for calls: the plan has made them. */
 pithp_conv pithp_conv_geometry_of(const pithp_conv_attr *a, pith_shape x, pith_shape w);
 
+/* A dense layer as a convolution: x [N,I], w [O,I]. */
+pithp_conv pithp_conv_of_dense(pith_shape x, pith_shape w);
+
 #endif

@@ -1,12 +1,15 @@
 /* ops/dynamic_quant.c: what a hybrid layer of LiteRT sees of its float input: each sample quantized to int8 by its own range,
-   and back. y = S (clamp(round(Z + x * (1/S)), -128, 127) - Z), halves away from zero, in float32.
+   and back. y = S (clamp(Z + round(x * (1/S)), -128, 127) - Z), halves away from zero, in float32.
 
    x [N,...]. Of each sample: lo = min(0, least), hi = max(0, greatest), S = (hi - lo)/255, Z = -128 - lo/S or 127 - hi/S,
    whichever has the smaller sum of absolute terms, rounded and clamped; a sample of zeros stays. dx = dy (straight-through).
-   Source: TensorFlow Lite's hybrid convolution and fully connected kernels (asymmetric quantization of inputs, by batch). */
+   In inference it and the layer behind it are one step (hybrid.c). Source: TensorFlow Lite's hybrid convolution and fully connected
+   kernels (asymmetric quantization of inputs, by batch; NeonAsymmetricQuantizeFloats, which x86 builds use too). */
 #include "ops/channels.h"
 #include "ops/common.h"
+#include "ops/hybrid.h"
 #include <math.h>
+#include <string.h>
 
 static bool shape(pith_infer *q)
 {
@@ -17,32 +20,46 @@ static bool shape(pith_infer *q)
     return pithp_shape_same(q);
 }
 
+pithp_dynamic pithp_dynamic_of(const pith_real *x, int64_t n)
+{
+    pith_real lo = 0, hi = 0;
+    for (int64_t i = 0; i < n; i++) {
+        lo = x[i] < lo ? x[i] : lo;
+        hi = x[i] > hi ? x[i] : hi;
+    }
+    double scale = (double)((float)hi - (float)lo) / 255;
+    float stored = (float)scale;
+    if (!(stored > 0) || !isfinite(stored)) /* zeros; or what is no number, for the layers behind to find */
+        return (pithp_dynamic){ 0, 0 };
+    double from_lo = -128 - (double)lo / scale, from_hi = 127 - (double)hi / scale;
+    double zero = 128 + fabs((double)lo / scale) < 127 + fabs((double)hi / scale) ? from_lo : from_hi;
+    return (pithp_dynamic){ stored, (float)fmin(fmax(round(zero), -128), 127) };
+}
+
+void pithp_dynamic_codes(pithp_dynamic d, const pith_real *x, int64_t n, pith_real *y)
+{
+    float inverse = (float)(1 / (double)d.scale);
+    for (int64_t i = 0; i < n; i++) {
+        float q = d.zero + roundf((float)x[i] * inverse);
+        y[i] = (pith_real)(fminf(fmaxf(q, -128), 127) - d.zero);
+    }
+}
+
 static void sample(void *arg, int64_t tile, int thread)
 {
     const pith_call *k = arg;
     int64_t n = pithp_count(k->in[0].shape) / k->in[0].shape.d[0];
     const pith_real *x = (const pith_real *)k->in[0].data + tile * n;
     pith_real *y = (pith_real *)k->out.data + tile * n;
-    pith_real lo = 0, hi = 0;
+    pithp_dynamic d = pithp_dynamic_of(x, n);
     (void)thread;
-    for (int64_t i = 0; i < n; i++) {
-        lo = x[i] < lo ? x[i] : lo;
-        hi = x[i] > hi ? x[i] : hi;
-    }
-    double scale = ((double)hi - (double)lo) / 255;
-    float stored = (float)scale;
-    if (!(stored > 0) || !isfinite(stored)) { /* zeros; or what is no number, for the layers behind to find */
-        for (int64_t i = 0; i < n; i++)
-            y[i] = x[i];
+    if (!(d.scale > 0)) {
+        memcpy(y, x, (size_t)n * sizeof *y);
         return;
     }
-    double from_lo = -128 - (double)lo / scale, from_hi = 127 - (double)hi / scale;
-    double zero = 128 + fabs((double)lo / scale) < 127 + fabs((double)hi / scale) ? from_lo : from_hi;
-    float z = (float)fmin(fmax(round(zero), -128), 127), inverse = 1.0F / stored;
-    for (int64_t i = 0; i < n; i++) {
-        float q = roundf(z + (float)x[i] * inverse);
-        y[i] = (pith_real)stored * (pith_real)(fminf(fmaxf(q, -128), 127) - z);
-    }
+    pithp_dynamic_codes(d, x, n, y);
+    for (int64_t i = 0; i < n; i++)
+        y[i] *= (pith_real)d.scale;
 }
 
 static void forward(const pith_call *k)

@@ -88,6 +88,6 @@ static bool conv_bn_act_add(const pith_tensor *t, single_fn single, void *arg, p
 
 _Static_assert(sizeof(pithp_conv_bn_act_attr) <= sizeof(((pithp_fused *)0)->attr.bytes), "attr is too small");
 
-const pithp_fuse_rule pithp_fuse_rules[] = { pithp_fuse_quant_conv, pithp_fuse_quant_point, conv_bn_act_add,
-                                             conv_bn_act };
+const pithp_fuse_rule pithp_fuse_rules[] = { pithp_fuse_hybrid, pithp_fuse_quant_conv, pithp_fuse_quant_point,
+                                             conv_bn_act_add, conv_bn_act };
 const size_t pithp_fuse_rules_n = PITHP_LEN(pithp_fuse_rules);

@@ -18,4 +18,8 @@ bool pithp_fuse_quant_point(const pith_tensor *t, bool (*single)(void *arg, cons
 bool pithp_fuse_quant_conv(const pith_tensor *t, bool (*single)(void *arg, const pith_tensor *x), void *arg,
                            pithp_fused *out);
 
+/* ops/hybrid.c: such a layer behind dynamic_quant. */
+bool pithp_fuse_hybrid(const pith_tensor *t, bool (*single)(void *arg, const pith_tensor *x), void *arg,
+                       pithp_fused *out);
+
 #endif

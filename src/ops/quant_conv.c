@@ -20,22 +20,7 @@ typedef pithp_quant_conv_attr attr_t;
 
 static pithp_conv geometry(const attr_t *a, pith_shape x, pith_shape w)
 {
-    if (!a->dense)
-        return pithp_conv_geometry_of(&a->conv, x, w);
-    return (pithp_conv){ .n = x.d[0],
-                         .h = 1,
-                         .w = 1,
-                         .c = x.d[1],
-                         .p = 1,
-                         .q = 1,
-                         .k = w.d[0],
-                         .r = 1,
-                         .s = 1,
-                         .stride_h = 1,
-                         .stride_w = 1,
-                         .dil_h = 1,
-                         .dil_w = 1,
-                         .groups = 1 };
+    return a->dense ? pithp_conv_of_dense(x, w) : pithp_conv_geometry_of(&a->conv, x, w);
 }
 
 static pithp_conv geometry_of(const pith_call *k)
