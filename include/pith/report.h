@@ -1,4 +1,4 @@
-/* pith/report.h: plots as SVG. */
+/* pith/report.h: plots as SVG, tables as CSV, and the report of runs as one HTML page. */
 #ifndef PITH_REPORT_H
 #define PITH_REPORT_H
 
@@ -63,6 +63,30 @@ typedef struct {
    errors     PITH_EIO, PITH_ENOMEM. Since 0.1. */
 PITH_API pith_status pith_csv_save(pith_ctx *c, const char *path, const pith_column *column, int n_columns,
                                    int64_t n);
+
+/* ---- The report ----------------------------------------------------------------------------------------------
+   How a report is written; all zero is the default.
+   out        the page; NULL: report.html in the first run's folder. Its numbers go beside it, into figures/ as CSV
+   data       the folder of photographs that galleries are taken from; NULL: the one the run names. Where it is not there, the
+              galleries do without pictures
+   pictures   most photographs of one gallery; 0: 24, -1: none
+   title      of the page; NULL: made of what the runs are */
+typedef struct {
+    const char *out, *data, *title;
+    int pictures;
+} pith_report_cfg;
+
+/* Writes one HTML page about runs [n], 1 to 16, side by side: folders of `pith lab`, or of trainings (args.json, log.jsonl).
+   It opens with the answer and goes on with the table, accuracy against size and latency, curves, confusion, and so on;
+   what the runs have no data for is left out. The page needs no network, and is below 5 MB.
+   errors     PITH_ENOTFOUND: no run folder; PITH_EFORMAT naming file, place and what was expected; PITH_EINVAL; PITH_EIO;
+              PITH_ENOMEM. The page is complete or not there at all. Since 0.1. */
+PITH_API pith_status pith_report_html(pith_ctx *c, const char *const *runs, int n, pith_report_cfg cfg);
+
+/* Where that page goes: cfg.out, or report.html in the first run's folder; path [room] is cut where there is no room.
+   errors     PITH_EINVAL: no runs, or cut. Since 0.1. */
+PITH_API pith_status pith_report_path(pith_ctx *c, const char *const *runs, int n, pith_report_cfg cfg,
+                                      char *path, size_t room);
 
 #ifdef __cplusplus
 }

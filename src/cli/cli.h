@@ -197,6 +197,6 @@ void duration_text(double seconds, char buf[24]); /* 1:02:03 */
 /* ---- Verbs --------------------------------------------------------------------------------------------------- */
 extern const verb verb_train, verb_lr_find, verb_eval, verb_predict, verb_info, verb_bench, verb_data,
     verb_export, verb_quantize, verb_qat, verb_analyze, verb_distill, verb_pack, verb_unpack, verb_import,
-    verb_run, verb_plan, verb_prune, verb_lab;
+    verb_run, verb_plan, verb_prune, verb_lab, verb_report;
 
 #endif

@@ -8,7 +8,7 @@
 static const verb *const verbs[] = { &verb_train,   &verb_lr_find, &verb_eval,  &verb_predict,  &verb_info,
                                      &verb_export,  &verb_bench,   &verb_data,  &verb_quantize, &verb_qat,
                                      &verb_analyze, &verb_distill, &verb_pack,  &verb_unpack,   &verb_import,
-                                     &verb_run,     &verb_plan,    &verb_prune, &verb_lab };
+                                     &verb_run,     &verb_plan,    &verb_prune, &verb_lab,     &verb_report };
 
 static void usage(FILE *to)
 {

@@ -1,5 +1,5 @@
 /* report/svg.c: plots of lines as SVG: axes, ticks, legend, marks; light or dark as the reader has it. */
-#include "report/axis.h"
+#include "report/sheet.h"
 
 #include <math.h>
 #include <pith/report.h>
@@ -14,55 +14,7 @@ static const char *const light[COLOURS] = { "#1f5fa8", "#c8453b", "#2a7f4f", "#a
 static const char *const dark[COLOURS] = { "#7db4f0", "#ff8d80", "#7ed3a1", "#e8b45a",
                                            "#c3a3ee", "#6fd0d8", "#f09bc0", "#b9b9b9" };
 
-typedef struct {
-    FILE *f;
-    const pith_plot_cfg *cfg;
-    pithp_axis x, y;
-    double left, top, right, bottom; /* of the drawing area */
-} sheet;
-
-/* ---- Text ------------------------------------------------------------------------------------------------ */
-/* Bytes that are no UTF-8, and control characters, become '?'; what has a meaning in XML is escaped. */
-static void put_text(FILE *f, const char *s)
-{
-    while (*s) {
-        const unsigned char c = (unsigned char)*s;
-        int more = c < 0x80                ? 0
-                   : c >= 0xC2 && c < 0xE0 ? 1
-                   : (c & 0xF0) == 0xE0    ? 2
-                   : c >= 0xF0 && c < 0xF5 ? 3
-                                           : -1;
-        for (int i = 1; i <= more; i++)
-            if ((s[i] & 0xC0) != 0x80)
-                more = -1;
-        if (more < 0 || (more == 0 && c < 32)) {
-            fputc('?', f);
-            s++;
-            continue;
-        }
-        if (more == 0 && strchr("&<>\"", c) != NULL)
-            fputs(c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : "&quot;", f);
-        else
-            fwrite(s, 1, (size_t)more + 1, f);
-        s += more + 1;
-    }
-}
-
-static void text_at(FILE *f, double x, double y, const char *class, const char *anchor, const char *s)
-{
-    fprintf(f, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", class, x, y, anchor);
-    put_text(f, s);
-    fputs("</text>\n", f);
-}
-
-/* About as wide as a sans serif writes it. */
-static double width_of(const char *s, double size)
-{
-    double n = 0;
-    for (; *s; s++)
-        n += (*s & 0xC0) != 0x80;
-    return 0.56 * size * n;
-}
+typedef pithp_sheet sheet;
 
 /* ---- Style ----------------------------------------------------------------------------------------------- */
 static void palette(FILE *f, const char *paper, const char *ink, const char *soft, const char *grid,
@@ -90,41 +42,6 @@ static void style(FILE *f)
 }
 
 /* ---- Parts ----------------------------------------------------------------------------------------------- */
-static void draw_axes(const sheet *s)
-{
-    FILE *f = s->f;
-    fputs("<path class=\"pp-grid\" d=\"", f);
-    for (int i = 0; i < s->y.n_ticks; i++)
-        if (!s->y.tick[i].minor)
-            fprintf(f, "M%.1f %.1fH%.1f", s->left, s->y.tick[i].position, s->right);
-    for (int i = 0; i < s->x.n_ticks; i++)
-        if (!s->x.tick[i].minor)
-            fprintf(f, "M%.1f %.1fV%.1f", s->x.tick[i].position, s->top, s->bottom);
-    fputs("\"/>\n<path class=\"pp-axis\" d=\"", f);
-    fprintf(f, "M%.1f %.1fV%.1fH%.1f", s->left, s->top, s->bottom, s->right);
-    for (int i = 0; i < s->x.n_ticks; i++)
-        fprintf(f, "M%.1f %.1fv%d", s->x.tick[i].position, s->bottom, s->x.tick[i].minor ? 3 : 5);
-    for (int i = 0; i < s->y.n_ticks; i++)
-        fprintf(f, "M%.1f %.1fh%d", s->left, s->y.tick[i].position, s->y.tick[i].minor ? -3 : -5);
-    fputs("\"/>\n", f);
-    for (int i = 0; i < s->x.n_ticks; i++)
-        if (!s->x.tick[i].minor)
-            text_at(f, s->x.tick[i].position, s->bottom + 18, "pp-tick", "middle", s->x.tick[i].text);
-    for (int i = 0; i < s->y.n_ticks; i++)
-        if (!s->y.tick[i].minor)
-            text_at(f, s->left - 8, s->y.tick[i].position + 4, "pp-tick", "end", s->y.tick[i].text);
-    if (s->cfg->x_label != NULL)
-        text_at(f, (s->left + s->right) / 2, s->bottom + 38, "pp-label", "middle", s->cfg->x_label);
-    if (s->cfg->y_label != NULL) {
-        fprintf(
-            f,
-            "<text class=\"pp-label\" text-anchor=\"middle\" transform=\"translate(16 %.1f) rotate(-90)\">",
-            (s->top + s->bottom) / 2);
-        put_text(f, s->cfg->y_label);
-        fputs("</text>\n", f);
-    }
-}
-
 static void draw_points(const sheet *s, const pith_plot_line *l, int colour)
 {
     double x, y;
@@ -158,9 +75,9 @@ static void draw_marks(const sheet *s, const pith_plot_mark *marks, int n)
         fprintf(s->f, "<circle class=\"pp-dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\"/>\n", x, y);
         if (marks[i].text == NULL)
             continue;
-        bool fits = x + 10 + width_of(marks[i].text, 12) < s->right;
-        text_at(s->f, fits ? x + 10 : x - 10, PITHP_MAX(y - 8, s->top + 12), "pp-mark",
-                fits ? "start" : "end", marks[i].text);
+        bool fits = x + 10 + pithp_text_width(marks[i].text, 12) < s->right;
+        pithp_text_at(s->f, fits ? x + 10 : x - 10, PITHP_MAX(y - 8, s->top + 12), "pp-mark",
+                      fits ? "start" : "end", marks[i].text);
     }
 }
 
@@ -176,17 +93,17 @@ static void draw_legend(const sheet *s, const pith_plot_line *lines, int n, doub
         else
             fprintf(s->f, "<path class=\"pp-line pp-l%d%s\" d=\"M%.1f %.1fh18\"/>\n", i % COLOURS,
                     lines[i].faint ? " pp-faint" : "", x, y - 4);
-        text_at(s->f, x + 24, y, "pp-label", "start", lines[i].label);
-        x += 24 + width_of(lines[i].label, 12) + 22;
+        pithp_text_at(s->f, x + 24, y, "pp-label", "start", lines[i].label);
+        x += 24 + pithp_text_width(lines[i].label, 12) + 22;
     }
 }
 
 /* ---- The whole ------------------------------------------------------------------------------------------- */
-static void ranges(sheet *s, const pith_plot_line *lines, int n)
+static void ranges(sheet *s, const pith_plot_cfg *cfg, const pith_plot_line *lines, int n)
 {
-    s->x = (pithp_axis){ .log = s->cfg->log_x, .low = INFINITY, .high = -INFINITY };
-    s->y = (pithp_axis){ .log = s->cfg->log_y, .low = INFINITY, .high = -INFINITY };
-    bool given = s->cfg->y_min < s->cfg->y_max;
+    s->x = (pithp_axis){ .log = cfg->log_x, .low = INFINITY, .high = -INFINITY };
+    s->y = (pithp_axis){ .log = cfg->log_y, .low = INFINITY, .high = -INFINITY };
+    bool given = cfg->y_min < cfg->y_max;
     for (int k = 0; k < n; k++)
         for (int64_t i = 0; i < lines[k].n; i++) {
             pithp_axis_take(&s->x, lines[k].x[i]);
@@ -194,34 +111,21 @@ static void ranges(sheet *s, const pith_plot_line *lines, int n)
                 pithp_axis_take(&s->y, lines[k].y[i]);
         }
     if (given) {
-        pithp_axis_take(&s->y, s->cfg->y_min);
-        pithp_axis_take(&s->y, s->cfg->y_max);
+        pithp_axis_take(&s->y, cfg->y_min);
+        pithp_axis_take(&s->y, cfg->y_max);
     }
-}
-
-static void set_axes(sheet *s, double width, double height, double head)
-{
-    double widest = 0;
-    s->top = head;
-    s->bottom = height - (s->cfg->x_label != NULL ? 50 : 30);
-    s->right = width - 20;
-    pithp_axis_set(&s->y, s->bottom, s->top - s->bottom, PITHP_MAX((int)(s->bottom - s->top) / 55, 2), true);
-    for (int i = 0; i < s->y.n_ticks; i++)
-        widest = PITHP_MAX(widest, width_of(s->y.tick[i].text, 11));
-    s->left = (s->cfg->y_label != NULL ? 26 : 6) + 12 + widest;
-    pithp_axis_set(&s->x, s->left, s->right - s->left, PITHP_MAX((int)(s->right - s->left) / 80, 2), false);
 }
 
 static void draw(FILE *f, const pith_plot_cfg *cfg, const pith_plot_line *lines, int n_lines,
                  const pith_plot_mark *marks, int n_marks)
 {
-    sheet s = { .f = f, .cfg = cfg };
+    sheet s = { .f = f, .x_label = cfg->x_label, .y_label = cfg->y_label };
     bool legend = false;
     for (int i = 0; i < n_lines; i++)
         legend |= lines[i].label != NULL;
     double title = cfg->title != NULL ? 30 : 8;
-    ranges(&s, lines, n_lines);
-    set_axes(&s, cfg->width, cfg->height, title + (legend ? 24 : 0) + 8);
+    ranges(&s, cfg, lines, n_lines);
+    pithp_sheet_lay(&s, cfg->width, cfg->height, title + (legend ? 24 : 0) + 8, 20);
     if (!cfg->inline_svg)
         fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", f);
     fprintf(f,
@@ -230,7 +134,7 @@ static void draw(FILE *f, const pith_plot_cfg *cfg, const pith_plot_line *lines,
             cfg->width, cfg->height, cfg->width, cfg->height);
     if (cfg->title != NULL) {
         fputs("<title>", f);
-        put_text(f, cfg->title);
+        pithp_xml_text(f, cfg->title);
         fputs("</title>\n", f);
     }
     style(f);
@@ -240,8 +144,8 @@ static void draw(FILE *f, const pith_plot_cfg *cfg, const pith_plot_line *lines,
         s.left, s.top - 1, s.right - s.left, s.bottom - s.top + 2);
     fputs("<rect class=\"pp-paper\" width=\"100%\" height=\"100%\"/>\n", f);
     if (cfg->title != NULL)
-        text_at(f, s.left, 22, "pp-title", "start", cfg->title);
-    draw_axes(&s);
+        pithp_text_at(f, s.left, 22, "pp-title", "start", cfg->title);
+    pithp_sheet_axes(&s);
     for (int pass = 1; pass >= 0; pass--) /* the faint ones behind */
         for (int i = 0; i < n_lines; i++)
             if (lines[i].faint == (pass == 1)) {

@@ -1,0 +1,476 @@
+/* The report: what runs hold is what the page and the tables say; missing parts are left out; hostile files are refused by name
+   and leave nothing behind. */
+#include "report/labels.h"
+#include "report/run.h"
+#include "report_help.h"
+#include "suite.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <pith/report.h>
+#include <pith/stats.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- Help ------------------------------------------------------------------------------------------------ */
+static char *path_in(const char *dir, const char *file)
+{
+    static char path[4][1024];
+    static int at;
+    at = (at + 1) % 4;
+    snprintf(path[at], sizeof path[at], "%s/%s", dir, file);
+    return path[at];
+}
+
+static char *slurp(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        return NULL;
+    fseek(f, 0, SEEK_END);
+    size_t n = (size_t)ftell(f);
+    char *text = calloc(n + 1, 1);
+    rewind(f);
+    ck_assert_uint_eq(fread(text, 1, n, f), n);
+    fclose(f);
+    return text;
+}
+
+static const char *new_dir(const char *name)
+{
+    static char dir[8][600];
+    static int at;
+    at = (at + 1) % 8;
+    snprintf(dir[at], sizeof dir[at], "%s/%s", suite_dir(), name);
+    return dir[at];
+}
+
+static pith_status report(const char *dir, char error[1024])
+{
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ 0 });
+    pith_status s = pith_report_html(c, &dir, 1, (pith_report_cfg){ 0 });
+    ck_assert_int_eq(s, pith_ctx_status(c));
+    if (error != NULL)
+        snprintf(error, 1024, "%s", pith_error_text(c));
+    pith_ctx_free(c);
+    return s;
+}
+
+static char *page_of(const char *dir)
+{
+    char error[1024];
+    ck_assert_msg(report(dir, error) == PITH_OK, "%s", error);
+    char *text = slurp(path_in(dir, "report.html"));
+    ck_assert_ptr_nonnull(text);
+    return text;
+}
+
+static bool is_void(const char *tag, size_t n)
+{
+    static const char *const none[] = { "meta", "link", "br", "img", "input", "hr" };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (strlen(none[i]) == n && strncmp(tag, none[i], n) == 0)
+            return true;
+    return false;
+}
+
+/* Every tag is closed by its own, quotes are balanced, no stray '<' or '&'. */
+static void well_formed(const char *s)
+{
+    static char open[64][24];
+    int depth = 0;
+    for (const char *p = s; *p; p++) {
+        if (*p == '&')
+            suite_check(strcspn(p, ";") < 10 && p[1] != ' ', "stray &: %.40s", p);
+        suite_check((unsigned char)*p >= 32 || *p == '\n', "a control character before %.40s", p);
+        suite_check(*p != '>', "stray >: %.60s", p - 20);
+        if (*p != '<')
+            continue;
+        const char *end = p + 1;
+        for (bool quoted = false; *end && (quoted || *end != '>'); end++) {
+            quoted ^= *end == '"';
+            suite_check(quoted || *end != '<', "< within a tag: %.60s", p);
+        }
+        suite_check(*end == '>', "a tag without end: %.60s", p);
+        size_t n = strcspn(p + 1, " >\n/");
+        if (p[1] == '!') {
+        } else if (p[1] == '/') {
+            n = strcspn(p + 2, ">");
+            suite_check(depth > 0 && strlen(open[depth - 1]) == n && strncmp(open[depth - 1], p + 2, n) == 0,
+                        "<%s> closed by %.30s", depth > 0 ? open[depth - 1] : "", p);
+            depth--;
+        } else if (end[-1] != '/' && !is_void(p + 1, n)) {
+            suite_check(depth < 64, "too deep: %.40s", p);
+            snprintf(open[depth++], sizeof open[0], "%.*s", (int)n, p + 1);
+            if ((n == 5 && !strncmp(p + 1, "style", 5)) || (n == 6 && !strncmp(p + 1, "script", 6)))
+                end = strstr(end, n == 5 ? "</style>" : "</script>") - 1; /* not markup */
+        }
+        p = end;
+    }
+    suite_check(depth == 0, "<%s> is never closed", open[PITHP_MAX(depth - 1, 0)]);
+}
+
+static int count(const char *s, const char *what)
+{
+    int n = 0;
+    for (; (s = strstr(s, what)) != NULL; s++)
+        n++;
+    return n;
+}
+
+/* ---- What the numbers support ---------------------------------------------------------------------------- */
+/* A point is on the front when no other is at least as good in both and better in one. */
+START_TEST(front_by_force)
+{
+    enum { N = 40 };
+    srand(3);
+    for (int round = 0; round < 300; round++) {
+        double x[N], y[N];
+        bool front[N];
+        int n = 1 + rand() % N;
+        for (int i = 0; i < n; i++) {
+            x[i] = rand() % 12; /* ties, too */
+            y[i] = rand() % 12;
+            if (rand() % 9 == 0)
+                x[i] = NAN;
+        }
+        pithp_front(x, y, n, front);
+        for (int i = 0; i < n; i++) {
+            int better = 0;
+            for (int k = 0; k < n; k++)
+                better += (x[k] < x[i] && y[k] >= y[i]) || (x[k] == x[i] && y[k] > y[i]);
+            suite_check(front[i] == (!isnan(x[i]) && better == 0), "round %d, point %d", round, i);
+        }
+    }
+}
+END_TEST
+
+START_TEST(holm)
+{
+    double p[] = { 0.01, NAN, 0.04, 0.03 }, adjusted[4];
+    pithp_holm(p, 4, adjusted);
+    ck_assert(fabs(adjusted[0] - 0.03) < 1e-12 && isnan(adjusted[1]) && fabs(adjusted[2] - 0.06) < 1e-12 &&
+              fabs(adjusted[3] - 0.06) < 1e-12);
+}
+END_TEST
+
+START_TEST(calibration)
+{
+    int32_t label[] = { 0, 1, 1, 0 }, predicted[] = { 0, 1, 0, 0 };
+    double p[] = { 0.9, 0.1, 0.2, 0.8, 0.75, 0.25, 0.92, 0.08 };
+    pithp_answers a = { .label = label, .predicted = predicted, .p = p, .n = 4, .classes = 2 };
+    pithp_bin bin[10];
+    /* bins (0.7,0.8]: 0.8 right, 0.75 wrong; (0.8,0.9]: 0.9 right; (0.9,1]: 0.92 right */
+    double ece = pithp_reliability(&a, bin, 10), want = (fabs(1.55 - 1) + fabs(0.9 - 1) + fabs(0.92 - 1)) / 4;
+    ck_assert_msg(fabs(ece - want) < 1e-6, "%g, not %g", ece, want);
+    ck_assert(bin[7].n == 2 && fabs(bin[7].confidence - 0.775) < 1e-6 && bin[7].accuracy == 0.5 &&
+              isnan(bin[0].accuracy));
+}
+END_TEST
+
+/* Names neither cover each other nor signs, wherever the points are. */
+START_TEST(labels)
+{
+    srand(5);
+    for (int round = 0; round < 100; round++) {
+        pithp_label l[20];
+        int n = 1 + rand() % 20;
+        for (int i = 0; i < n; i++)
+            l[i] = (pithp_label){
+                .x = 40 + rand() % 820, .y = 30 + rand() % 400, .width = 30 + rand() % 90, .height = 13
+            };
+        pithp_labels_place(l, n, 7, 0, 0, 900, 460);
+        for (int i = 0; i < n; i++)
+            for (int k = 0; k < n && l[i].shown; k++) {
+                bool apart = k == i || !l[k].shown || l[i].left + l[i].width <= l[k].left ||
+                             l[k].left + l[k].width <= l[i].left || l[i].top + 13 <= l[k].top ||
+                             l[k].top + 13 <= l[i].top;
+                bool free_of_sign = l[i].left >= l[k].x + 7 || l[i].left + l[i].width <= l[k].x - 7 ||
+                                    l[i].top >= l[k].y + 7 || l[i].top + 13 <= l[k].y - 7;
+                suite_check(apart && free_of_sign && l[i].left >= 0 && l[i].left + l[i].width <= 900,
+                            "round %d: %d over %d", round, i, k);
+            }
+    }
+    double y[] = { 10, 11, 12, 90, 91 };
+    pithp_labels_spread(y, 5, 14, 0, 100);
+    for (int i = 1; i < 5; i++)
+        ck_assert_msg(y[i] - y[i - 1] >= 14 - 1e-9, "%g %g", y[i - 1], y[i]);
+    ck_assert(y[0] >= -1e-9 && y[4] <= 100 + 1e-9);
+}
+END_TEST
+
+/* ---- The page -------------------------------------------------------------------------------------------- */
+START_TEST(lab_page)
+{
+    const char *dir = new_dir("lab");
+    ck_assert(report_fixture_lab(dir));
+    char *page = page_of(dir);
+    well_formed(page);
+    ck_assert_uint_lt(strlen(page), 5 << 20);
+    static const char *const sections[] = { "answer", "table", "trade", "curves", "confusion", "reproduce" };
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        char id[64];
+        snprintf(id, sizeof id, "<section id=\"%s\">", sections[i]);
+        ck_assert_msg(count(page, id) == 1, "%s", id);
+    }
+    /* Texts of files are text: escaped, and the failed step says why. */
+    ck_assert_ptr_nonnull(strstr(page, "half of the multiply-adds &lt;removed&gt; &amp; &quot;int8&quot;"));
+    ck_assert_ptr_nonnull(
+        strstr(page, "<b>failed</b>: channels: no group can be cut by 50% without &lt;emptying&gt; a layer"));
+    ck_assert_ptr_null(strstr(page, "<removed>"));
+    /* Numbers as people read them: 111 of 120 right; 1,498 KB. */
+    ck_assert_ptr_nonnull(strstr(page, "92.50%"));
+    ck_assert_ptr_nonnull(strstr(page, "1,498 KB"));
+    ck_assert_ptr_nonnull(strstr(page, "21.2 M"));
+    /* Within 1 point of 111 right are 110: of these prune-80 is the smallest. */
+    ck_assert_ptr_nonnull(
+        strstr(page, "\xe2\x80\x9c"
+                     "80% of the weights pruned, int8\xe2\x80\x9d is the smallest within 1 point"));
+    ck_assert_ptr_nonnull(strstr(page, "is the fastest of them"));
+    /* No word of what would fetch something. */
+    ck_assert_ptr_null(strstr(page, "http://"));
+    ck_assert_ptr_null(strstr(page, "https://"));
+    ck_assert_int_eq(count(page, "stopped and resumed after epoch 13"), 4); /* two figures, two widths */
+    ck_assert_ptr_null(strstr(page, ">nan"));
+    ck_assert_ptr_null(strstr(page, "\"nan"));
+    free(page);
+}
+END_TEST
+
+/* Figures' numbers are the inputs' own. */
+START_TEST(lab_tables)
+{
+    const char *dir = new_dir("lab");
+    char *table = slurp(path_in(dir, "figures/table.csv")),
+         *curves = slurp(path_in(dir, "figures/curves.csv")),
+         *pareto = slurp(path_in(dir, "figures/pareto-packed.csv")), want[400];
+    ck_assert(table != NULL && curves != NULL && pareto != NULL);
+    ck_assert_int_eq(count(table, "\r\n"), FIXTURE_STEPS + 1);
+    int on_front = 0, drawn = 0, epochs = 0;
+    for (int k = 0; k < FIXTURE_STEPS; k++) {
+        const fixture_step *s = &fixture_steps[k];
+        if (strcmp(s->status, "done") != 0)
+            continue;
+        snprintf(want, sizeof want, "\"%s\",\"%s\",\"%s\",\"done\",\"\",%.10g,%d,%d,", s->id, s->title,
+                 s->family, round((double)(FIXTURE_IMAGES - s->wrong) / FIXTURE_IMAGES * 1e10) / 1e10,
+                 FIXTURE_IMAGES - s->wrong, FIXTURE_IMAGES);
+        ck_assert_msg(strstr(table, want) != NULL, "%s", want);
+        bool front = true;
+        for (int m = 0; m < FIXTURE_STEPS; m++) {
+            const fixture_step *o = &fixture_steps[m];
+            if (o->packed > 0 && o->packed <= s->packed && o->wrong <= s->wrong &&
+                (o->packed < s->packed || o->wrong < s->wrong))
+                front = false;
+        }
+        snprintf(want, sizeof want, "\"%s\",%.9g,", s->id, s->packed);
+        const char *line = strstr(pareto, want);
+        ck_assert_msg(line != NULL, "%s", want);
+        ck_assert_int_eq(line[strcspn(line, "\r") - 1], front ? '1' : '0');
+        on_front += front;
+        drawn++;
+        epochs += s->epochs;
+        int wrong = 0, only_float = 0, only_this = 0;
+        for (int i = 0; i < FIXTURE_IMAGES; i++) {
+            wrong += !fixture_right(s, i);
+            only_float += fixture_right(&fixture_steps[0], i) && !fixture_right(s, i);
+            only_this += !fixture_right(&fixture_steps[0], i) && fixture_right(s, i);
+        }
+        ck_assert_int_eq(wrong, s->wrong);
+        if (k == 0)
+            continue;
+        snprintf(want, sizeof want, ",%d,%d,%.12g,%.12g,%.12g,", only_float, only_this,
+                 pith_mcnemar(only_float, only_this), s->kb * 1024, s->gzip * 1024);
+        ck_assert_msg(strstr(table, want) != NULL, "%s: %s in\n%s", s->id, want, table);
+    }
+    ck_assert_int_gt(on_front, 1);
+    ck_assert_int_eq(count(pareto, "\r\n"), drawn + 1);
+    ck_assert_int_eq(count(curves, "\r\n"), epochs + 1);
+    free(table);
+    free(curves);
+    free(pareto);
+    char *confusion = slurp(path_in(dir, "figures/confusion-float.csv"));
+    int m[4] = { 0 };
+    for (int i = 0; i < FIXTURE_IMAGES; i++)
+        m[2 * (i % 2) + (fixture_p1(&fixture_steps[0], i) > 0.5)]++;
+    snprintf(want, sizeof want, "\"label\",\"cat\",\"dog\"\r\n\"cat\",%d,%d\r\n\"dog\",%d,%d\r\n", m[0], m[1],
+             m[2], m[3]);
+    ck_assert_str_eq(confusion, want);
+    free(confusion);
+}
+END_TEST
+
+START_TEST(plain_runs)
+{
+    const char *dir = new_dir("run"), *both[2];
+    ck_assert(report_fixture_run(dir));
+    char *page = page_of(dir);
+    well_formed(page);
+    ck_assert_ptr_nonnull(
+        strstr(page, "pith train --data 'Pet Images' --model efnet-nano --epochs 12 --seed 7"));
+    ck_assert_ptr_nonnull(strstr(page, "<section id=\"curves\">"));
+    ck_assert_ptr_null(strstr(page, "<section id=\"trade\">")); /* nothing to say: no empty heading */
+    ck_assert_ptr_null(strstr(page, "<section id=\"confusion\">"));
+    ck_assert_int_eq(count(page, "<h2>"), count(page, "<section"));
+    free(page);
+    /* Side by side, into a file of another place. */
+    both[0] = new_dir("lab");
+    both[1] = dir;
+    char *out = path_in(suite_dir(), "both/side.html");
+    mkdir(path_in(suite_dir(), "both"), 0777);
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ 0 });
+    ck_assert_msg(pith_report_html(c, both, 2, (pith_report_cfg){ .out = out, .title = "A <b> & C" }) ==
+                      PITH_OK,
+                  "%s", pith_error_text(c));
+    pith_ctx_free(c);
+    page = slurp(path_in(suite_dir(), "both/side.html"));
+    well_formed(page);
+    ck_assert_ptr_nonnull(strstr(page, "<title>A &lt;b&gt; &amp; C</title>"));
+    ck_assert_ptr_nonnull(strstr(page, ">lab/qat-w8a8<"));
+    ck_assert_int_ge(count(page, ">run<"), 2); /* in the table and at its curve */
+    free(page);
+    char *curves = slurp(path_in(suite_dir(), "both/figures/curves.csv"));
+    ck_assert(strstr(curves, "\"lab/float\",1,") != NULL && strstr(curves, "\"run\",12,") != NULL);
+    free(curves);
+}
+END_TEST
+
+/* A step has only its name and status: everything else is left out. */
+START_TEST(nearly_nothing)
+{
+    const char *dir = new_dir("bare");
+    ck_assert(report_write(dir, "lab.json", "{\"steps\":[\"float\",\"x\",\"y\"],\"model\":\"\\u0001<i>\"}"));
+    ck_assert(report_write(dir, "steps/float/result.json",
+                           "{\"family\":\"float\",\"status\":\"done\",\"accuracy\":null}"));
+    ck_assert(
+        report_write(dir, "steps/x/result.json", "{\"status\":\"skipped\",\"reason\":\"out of budget\"}"));
+    char *page = page_of(dir);
+    well_formed(page);
+    ck_assert_int_eq(count(page, "<h2>"), count(page, "<section"));
+    ck_assert_ptr_nonnull(strstr(page, "out of budget"));
+    ck_assert_ptr_nonnull(strstr(page, "<b>running</b>")); /* y has no result yet */
+    ck_assert_ptr_nonnull(strstr(page, "?&lt;i&gt;"));
+    free(page);
+}
+END_TEST
+
+/* ---- Bad input ------------------------------------------------------------------------------------------- */
+/* One file of an else good folder is bad: the message names it, and no page is left. */
+static void refused(const char *file, const char *text, const char *expected)
+{
+    static int number;
+    char name[32], error[1024];
+    snprintf(name, sizeof name, "bad-%d", number++);
+    const char *dir = new_dir(name);
+    ck_assert(report_write(dir, "lab.json", "{\"steps\":[\"float\",\"b\"],\"classes\":[\"cat\",\"dog\"]}"));
+    ck_assert(report_write(dir, "steps/float/result.json",
+                           "{\"family\":\"float\",\"status\":\"done\",\"accuracy\":0.9}"));
+    ck_assert(report_write(dir, "steps/float/val.csv",
+                           "path,label,predicted,p0,p1\na.png,0,1,0.2,0.8\nb.png,dog,dog,0.2,0.8\n"));
+    ck_assert_msg(report(dir, error) == PITH_OK, "%s", error);
+    unlink(path_in(dir, "report.html"));
+    ck_assert(report_write(dir, file, text));
+    pith_status s = report(dir, error);
+    const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+    ck_assert_msg(s == PITH_EFORMAT, "%s: %d %s", file, s, error);
+    ck_assert_msg(strstr(error, base) != NULL && strstr(error, expected) != NULL, "%s: %s", expected, error);
+    ck_assert_int_ne(access(path_in(dir, "report.html"), F_OK), 0);
+}
+
+START_TEST(hostile)
+{
+    refused("lab.json", "{\"steps\":[\"float\"", "byte");
+    refused("lab.json", "[]", "object");
+    refused("lab.json", "{\"steps\":[\"../../etc\"]}", "names of folders");
+    refused("lab.json", "{\"steps\":[\"a/b\"]}", "names of folders");
+    refused("lab.json", "{\"steps\":7}", "list");
+    refused("lab.json", "{\"steps\":[],\"seed\":\"x\"}", "number");
+    refused("lab.json", "{\"steps\":[],\"classes\":[1]}", "texts");
+    refused("steps/b/result.json", "{\"accuracy\":92.5}", "from 0 to 1");
+    refused("steps/b/result.json", "{\"accuracy\":1e999}", "byte");
+    refused("steps/b/result.json", "{\"title\":{}}", "text");
+    refused("steps/b/result.json", "{\"bytes\":3}", "object");
+    refused("steps/b/result.json", "\xff\xfe", "byte");
+    refused("steps/b/result.json", "", "byte");
+    refused("steps/b/log.jsonl", "{\"event\":\"epoch\",\"epoch\":1}\nnonsense\n", "line 2");
+    refused("steps/b/log.jsonl", "{\"event\":\"epoch\",\"epoch\":\"one\"}\n", "number");
+    refused("steps/b/val.csv", "path,label\n", "column");
+    refused("steps/b/val.csv", "file,label,predicted,p0,p1\n", "head");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1,p2\n", "classes");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,1,0.2,0.8\nb.png,1,1,0.2,0.", "end");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,1,0.2\n", "line 2");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,1,0.2,0.8,3\n", "line 2");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,2,0.2,0.8\n", "class");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,-1,0.2,0.8\n", "class");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,1,nan,0.8\n", "probabilities");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1\n/etc/passwd,0,1,0.2,0.8\n", "path");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1\nx/../../y,0,1,0.2,0.8\n", "path");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1\n\"a.png,0,1,0.2,0.8\n", "line 2");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1\nz.png,0,1,0.2,0.8\nb.png,1,1,0.2,0.8\n", "order");
+    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,1,0.2,0.8\n", "order");
+    refused("steps/b/layers.json", "{\"layers\":[3]}", "objects");
+    refused("steps/b/layers.json", "{\"layers\":[{\"name\":1}]}", "text");
+    refused("steps/b/calibration.json", "{\"bins\":{}}", "list");
+}
+END_TEST
+
+/* A log whose last line is being written is no error: a training may be running. */
+START_TEST(cut_log)
+{
+    const char *dir = new_dir("cut");
+    ck_assert(report_fixture_run(dir));
+    char *log = slurp(path_in(dir, "log.jsonl"));
+    log[strlen(log) - 60] = 0;
+    ck_assert(report_write(dir, "log.jsonl", log));
+    free(log);
+    char *page = page_of(dir);
+    well_formed(page);
+    free(page);
+}
+END_TEST
+
+START_TEST(no_run)
+{
+    char error[1024];
+    const char *dir = new_dir("empty");
+    ck_assert_int_eq(report(dir, error), PITH_ENOTFOUND);
+    ck_assert(report_write(dir, "other.txt", "x"));
+    ck_assert_int_eq(report(dir, error), PITH_ENOTFOUND);
+    ck_assert_ptr_nonnull(strstr(error, "lab.json"));
+    ck_assert_int_ne(access(path_in(dir, "report.html"), F_OK), 0);
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ 0 });
+    ck_assert_int_eq(pith_report_html(c, NULL, 0, (pith_report_cfg){ 0 }), PITH_EINVAL);
+    pith_ctx_free(c);
+}
+END_TEST
+
+/* A folder in the page's place, or one that cannot be written: an error, and the old page stays. */
+START_TEST(unwritable)
+{
+    const char *dir = new_dir("run");
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ 0 });
+    ck_assert_int_ne(pith_report_html(c, &dir, 1, (pith_report_cfg){ .out = "/nowhere/at/all.html" }),
+                     PITH_OK);
+    ck_assert_ptr_nonnull(strstr(pith_error_text(c), "/nowhere"));
+    pith_ctx_free(c);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("report");
+    suite_test(s, "front", front_by_force);
+    suite_test(s, "holm", holm);
+    suite_test(s, "calibration", calibration);
+    suite_test(s, "labels", labels);
+    suite_test(s, "lab page", lab_page);
+    suite_test(s, "lab tables", lab_tables);
+    suite_test(s, "plain runs", plain_runs);
+    suite_test(s, "nearly nothing", nearly_nothing);
+    suite_test(s, "hostile", hostile);
+    suite_test(s, "cut log", cut_log);
+    suite_test(s, "no run", no_run);
+    suite_test(s, "unwritable", unwritable);
+    return suite_run("report", s);
+}
