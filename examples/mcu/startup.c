@@ -1,4 +1,5 @@
-/* startup.c: what happens before main: the vector table, memory, the floating-point unit left off. */
+/* startup.c: what happens before main: the vector table, memory, the floating-point unit left off, unless the code
+   has vectors (M55, -mfloat-abi=hard). */
 #include <stdint.h>
 #include "semihost.h"
 
@@ -8,6 +9,10 @@ int main(void);
 void reset(void)
 {
     uint32_t *from = &data_from, *to;
+#if defined(__ARM_FEATURE_MVE)
+    *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20; /* CPACR: coprocessors 10 and 11 */
+    __asm__ volatile("dsb\n\tisb" : : : "memory");
+#endif
     for (to = &data_start; to < &data_end;)
         *to++ = *from++;
     for (to = &bss_start; to < &bss_end;)

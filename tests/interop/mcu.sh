@@ -1,9 +1,9 @@
 #!/bin/sh
-# Exported C source on emulated Cortex-M boards, beside the host's integer engine: not one byte may differ; flash and RAM are
-# what the exporter told.
+# Exported C source on emulated Cortex-M boards, on a big-endian machine of 32 bits (PowerPC, emulated) and under the host's
+# sanitizers, beside the host's integer engine: not one byte may differ; flash and RAM are what the exporter told.
 # usage: tests/interop/mcu.sh BUILD-DIR     Ends with "N passed, N failed, N skipped".
 # PITH_REAL_DATA: a folder with cats-dogs/val in it; else the pictures are drawn. MCU_MODEL: a quantized model more to run;
-# MCU_IMAGES: photographs a network (100).
+# MCU_IMAGES: photographs a network (100). MCU_NETS: fewer networks than the four.
 set -u
 build=$(cd "${1:?usage: mcu.sh BUILD-DIR}" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,7 +11,7 @@ mcu=$here/../../examples/mcu
 images=${MCU_IMAGES:-100}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 for tool in arm-none-eabi-gcc qemu-system-arm; do
     if ! command -v $tool >/dev/null; then
         echo "mcu: skipped: $tool is not installed"
@@ -63,6 +63,16 @@ sizes() { # NAME BOARD
         exit !(flash > 0 && ram > 0 && s[".rodata"] == flash && s[".bss"] == ram && s[".data"] == 0) }'
 }
 
+hosted() { # NAME HOW COMPILER... [-- RUNNER...]: the plain C of it, as another machine has it
+    dir=$work/$1 how=$2 compile= run=
+    shift 2
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do compile="$compile $1"; shift; done
+    [ $# -gt 0 ] && shift && run=$*
+    # shellcheck disable=SC2086 # words
+    $compile -std=c99 -Wall -Wextra -Werror -pedantic -I"$dir" "$here/run_c.c" "$dir/net.c" -o "$dir/$how" &&
+        $run "$dir/$how" <"$dir/x.i8" >"$dir/$how.y" && cmp "$dir/$how.y" "$dir/y"
+}
+
 network() { # NAME MODEL BOARDS...
     name=$1
     check "$name: written as C" expected "$name" "$2"
@@ -80,15 +90,22 @@ quantized() { # FAMILY: untrained, with ranges of these pictures
         "$build/pith" quantize "$work/$1.pith" --data "$data" -o "$work/$1-int8.pith" --samples 32 --no-eval -q
 }
 
-for net in efnet-nano efnet-micro mobilenet-v1 resnet8; do
+ppc=powerpc-linux-gnu-gcc
+if ! command -v $ppc >/dev/null || ! command -v qemu-ppc >/dev/null; then
+    skipped=$((skipped + 1)); echo "skipped  big-endian, 32 bits: $ppc and qemu-ppc are not installed"
+    ppc=
+fi
+nets=${MCU_NETS:-efnet-nano efnet-micro mobilenet-v1 resnet8}
+for net in $nets; do
     check "$net quantized" quantized $net
-    boards=m4
-    [ $net = efnet-nano ] && boards="m4 m7 m55"
-    # shellcheck disable=SC2086 # boards are words
-    network $net "$work/$net-int8.pith" $boards
+    network $net "$work/$net-int8.pith" m4 m7 m55
+    check "$net under -fsanitize=undefined,address" hosted $net ubsan gcc -O2 -fsanitize=undefined,address -fno-sanitize-recover=all
+    [ -z "$ppc" ] || check "$net, big-endian, 32 bits: the host's bytes" hosted $net ppc $ppc -O2 -static -- qemu-ppc
 done
-check "mobilenet-v1 on m4 without the DSP extension" board mobilenet-v1 m4 "-O2 -DPITH_NO_DSP"
-sed 's/^/         /' "$work/log"
+case $nets in *mobilenet-v1*)
+    check "mobilenet-v1 on m4 without the DSP extension" board mobilenet-v1 m4 "-O2 -DPITH_NO_DSP"
+    sed 's/^/         /' "$work/log" ;;
+esac
 [ -n "${MCU_MODEL:-}" ] && network given "$MCU_MODEL" m4 m7 m55
-echo "$passed passed, $failed failed, 0 skipped"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
