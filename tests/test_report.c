@@ -1,12 +1,13 @@
 /* The report: what runs hold is what the page and the tables say; missing parts are left out; hostile files are refused by name
    and leave nothing behind. */
-#include "report/labels.h"
-#include "report/run.h"
 #include "report_help.h"
 #include "suite.h"
 
 #include <dirent.h>
 #include <math.h>
+#include <pith/ctx.h>
+#include <pith/file.h>
+#include <pith/model.h>
 #include <pith/report.h>
 #include <pith/stats.h>
 #include <stdlib.h>
@@ -109,7 +110,7 @@ static void well_formed(const char *s)
         }
         p = end;
     }
-    suite_check(depth == 0, "<%s> is never closed", open[PITHP_MAX(depth - 1, 0)]);
+    suite_check(depth == 0, "<%s> is never closed", open[depth > 0 ? depth - 1 : 0]);
 }
 
 static int count(const char *s, const char *what)
@@ -120,87 +121,6 @@ static int count(const char *s, const char *what)
     return n;
 }
 
-/* ---- What the numbers support ---------------------------------------------------------------------------- */
-/* A point is on the front when no other is at least as good in both and better in one. */
-START_TEST(front_by_force)
-{
-    enum { N = 40 };
-    srand(3);
-    for (int round = 0; round < 300; round++) {
-        double x[N], y[N];
-        bool front[N];
-        int n = 1 + rand() % N;
-        for (int i = 0; i < n; i++) {
-            x[i] = rand() % 12; /* ties, too */
-            y[i] = rand() % 12;
-            if (rand() % 9 == 0)
-                x[i] = NAN;
-        }
-        pithp_front(x, y, n, front);
-        for (int i = 0; i < n; i++) {
-            int better = 0;
-            for (int k = 0; k < n; k++)
-                better += (x[k] < x[i] && y[k] >= y[i]) || (x[k] == x[i] && y[k] > y[i]);
-            suite_check(front[i] == (!isnan(x[i]) && better == 0), "round %d, point %d", round, i);
-        }
-    }
-}
-END_TEST
-
-START_TEST(holm)
-{
-    double p[] = { 0.01, NAN, 0.04, 0.03 }, adjusted[4];
-    pithp_holm(p, 4, adjusted);
-    ck_assert(fabs(adjusted[0] - 0.03) < 1e-12 && isnan(adjusted[1]) && fabs(adjusted[2] - 0.06) < 1e-12 &&
-              fabs(adjusted[3] - 0.06) < 1e-12);
-}
-END_TEST
-
-START_TEST(calibration)
-{
-    int32_t label[] = { 0, 1, 1, 0 }, predicted[] = { 0, 1, 0, 0 };
-    double p[] = { 0.9, 0.1, 0.2, 0.8, 0.75, 0.25, 0.92, 0.08 };
-    pithp_answers a = { .label = label, .predicted = predicted, .p = p, .n = 4, .classes = 2 };
-    pithp_bin bin[10];
-    /* bins (0.7,0.8]: 0.8 right, 0.75 wrong; (0.8,0.9]: 0.9 right; (0.9,1]: 0.92 right */
-    double ece = pithp_reliability(&a, bin, 10), want = (fabs(1.55 - 1) + fabs(0.9 - 1) + fabs(0.92 - 1)) / 4;
-    ck_assert_msg(fabs(ece - want) < 1e-6, "%g, not %g", ece, want);
-    ck_assert(bin[7].n == 2 && fabs(bin[7].confidence - 0.775) < 1e-6 && bin[7].accuracy == 0.5 &&
-              isnan(bin[0].accuracy));
-}
-END_TEST
-
-/* Names neither cover each other nor signs, wherever the points are. */
-START_TEST(labels)
-{
-    srand(5);
-    for (int round = 0; round < 100; round++) {
-        pithp_label l[20];
-        int n = 1 + rand() % 20;
-        for (int i = 0; i < n; i++)
-            l[i] = (pithp_label){
-                .x = 40 + rand() % 820, .y = 30 + rand() % 400, .width = 30 + rand() % 90, .height = 13
-            };
-        pithp_labels_place(l, n, 7, 0, 0, 900, 460);
-        for (int i = 0; i < n; i++)
-            for (int k = 0; k < n && l[i].shown; k++) {
-                bool apart = k == i || !l[k].shown || l[i].left + l[i].width <= l[k].left ||
-                             l[k].left + l[k].width <= l[i].left || l[i].top + 13 <= l[k].top ||
-                             l[k].top + 13 <= l[i].top;
-                bool free_of_sign = l[i].left >= l[k].x + 7 || l[i].left + l[i].width <= l[k].x - 7 ||
-                                    l[i].top >= l[k].y + 7 || l[i].top + 13 <= l[k].y - 7;
-                suite_check(apart && free_of_sign && l[i].left >= 0 && l[i].left + l[i].width <= 900,
-                            "round %d: %d over %d", round, i, k);
-            }
-    }
-    double y[] = { 10, 11, 12, 90, 91 };
-    pithp_labels_spread(y, 5, 14, 0, 100);
-    for (int i = 1; i < 5; i++)
-        ck_assert_msg(y[i] - y[i - 1] >= 14 - 1e-9, "%g %g", y[i - 1], y[i]);
-    ck_assert(y[0] >= -1e-9 && y[4] <= 100 + 1e-9);
-}
-END_TEST
-
 /* ---- The page -------------------------------------------------------------------------------------------- */
 START_TEST(lab_page)
 {
@@ -209,12 +129,22 @@ START_TEST(lab_page)
     char *page = page_of(dir);
     well_formed(page);
     ck_assert_uint_lt(strlen(page), 5 << 20);
-    static const char *const sections[] = { "answer", "table", "trade", "curves", "confusion", "reproduce" };
+    static const char *const sections[] = { "answer",    "table",       "trade",    "curves",
+                                            "confusion", "calibration", "mistakes", "differ",
+                                            "layers",    "histograms",  "memory",   "reproduce" };
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
         char id[64];
         snprintf(id, sizeof id, "<section id=\"%s\">", sections[i]);
         ck_assert_msg(count(page, id) == 1, "%s", id);
     }
+    /* 9 mistakes, and those that float and int8 do not share, as pictures. */
+    int differ = 0;
+    for (int i = 0; i < FIXTURE_IMAGES; i++)
+        differ += fixture_right(&fixture_steps[0], i) != fixture_right(&fixture_steps[3], i);
+    ck_assert_int_gt(differ, 0);
+    ck_assert_int_eq(count(page, "<img src=\"data:image/png;base64,iVBORw0KGgo"),
+                     fixture_steps[0].wrong + differ);
+    ck_assert_int_eq(count(page, ">float: "), differ);
     /* Texts of files are text: escaped, and the failed step says why. */
     ck_assert_ptr_nonnull(strstr(page, "half of the multiply-adds &lt;removed&gt; &amp; &quot;int8&quot;"));
     ck_assert_ptr_nonnull(
@@ -290,6 +220,18 @@ START_TEST(lab_tables)
     free(table);
     free(curves);
     free(pareto);
+    char *layers = slurp(path_in(dir, "figures/layers.csv")),
+         *memory = slurp(path_in(dir, "figures/memory-ptq-w8a8.csv")),
+         *histograms = slurp(path_in(dir, "figures/histograms.csv"));
+    ck_assert_int_eq(count(layers, "\r\n"), 14 * drawn + 1);
+    ck_assert_ptr_nonnull(
+        strstr(layers, "\"ptq-w8a8\",\"stem.0.conv\",\"conv2d\",432,432,1000000,8,40.16,38.16\r\n"));
+    ck_assert_int_eq(count(memory, "\r\n"), 16);
+    ck_assert_ptr_nonnull(strstr(memory, "\"input 0\",27648,0,0,0\r\n"));
+    ck_assert_int_eq(count(histograms, "\r\n"), drawn * 14 * 2 * 64 + 1);
+    free(layers);
+    free(memory);
+    free(histograms);
     char *confusion = slurp(path_in(dir, "figures/confusion-float.csv"));
     int m[4] = { 0 };
     for (int i = 0; i < FIXTURE_IMAGES; i++)
@@ -351,6 +293,38 @@ START_TEST(nearly_nothing)
     ck_assert_ptr_nonnull(strstr(page, "out of budget"));
     ck_assert_ptr_nonnull(strstr(page, "<b>running</b>")); /* y has no result yet */
     ck_assert_ptr_nonnull(strstr(page, "?&lt;i&gt;"));
+    free(page);
+}
+END_TEST
+
+/* A model beside the log tells its layers; one that is damaged is passed over. */
+START_TEST(model_layers)
+{
+    const char *dir = new_dir("model");
+    ck_assert(report_fixture_run(dir));
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ 0 });
+    pith_model *m = pith_model_family(c, "lenet", (pith_family_cfg){ 0 });
+    ck_assert_msg(m != NULL, "%s", pith_error_text(c));
+    int64_t n;
+    pith_real *w = pith_model_weights(m, &n);
+    for (int64_t i = 0; i < n; i += 2)
+        w[i] = 0;
+    ck_assert_int_eq(pith_model_save(m, path_in(dir, "last.pith"), false), PITH_OK);
+    char *page = page_of(dir), *layers = slurp(path_in(dir, "figures/layers.csv")), want[300];
+    well_formed(page);
+    ck_assert_ptr_nonnull(strstr(page, "Weights that are zero"));
+    pith_layer_facts f;
+    for (int i = 0; pith_model_layer(m, i, &f); i++) {
+        snprintf(want, sizeof want, "\"model\",\"%s\",\"%s\",%lld,%lld,%lld,,,\r\n", f.name, f.op,
+                 (long long)f.parameters, (long long)(f.parameters - f.zeros), (long long)f.macs);
+        ck_assert_msg(f.parameters == 0 || strstr(layers, want) != NULL, "%s", want);
+    }
+    free(page);
+    free(layers);
+    pith_ctx_free(c);
+    ck_assert(report_write(dir, "last.pith", "no model"));
+    page = page_of(dir);
+    ck_assert_ptr_null(strstr(page, "Weights that are zero"));
     free(page);
 }
 END_TEST
@@ -460,14 +434,11 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("report");
-    suite_test(s, "front", front_by_force);
-    suite_test(s, "holm", holm);
-    suite_test(s, "calibration", calibration);
-    suite_test(s, "labels", labels);
     suite_test(s, "lab page", lab_page);
     suite_test(s, "lab tables", lab_tables);
     suite_test(s, "plain runs", plain_runs);
     suite_test(s, "nearly nothing", nearly_nothing);
+    suite_test(s, "model layers", model_layers);
     suite_test(s, "hostile", hostile);
     suite_test(s, "cut log", cut_log);
     suite_test(s, "no run", no_run);

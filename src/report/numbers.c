@@ -88,7 +88,7 @@ double pithp_points(const pithp_run *u) { return isnan(u->points) ? 1 : u->point
 
 double pithp_least_bytes(const pithp_result *r)
 {
-    return !isnan(r->packed) ? r->packed : !isnan(r->gzip) ? r->gzip : r->file;
+    return fmin(r->file, r->packed); /* fmin passes over NAN */
 }
 
 static bool within(const pithp_lab *lab, int run, const pithp_result *r)

@@ -76,7 +76,7 @@ pithp_num pithp_digits(double v, int significant);
 pithp_num pithp_seconds(double s);
 pithp_num pithp_p_value(double p); /* for HTML: "&lt; 0.001" */
 
-/* The size that a method comes to: packed, else gzip, else file. */
+/* What ships: the file, or the packed model where that is smaller. */
 double pithp_least_bytes(const pithp_result *r);
 /* Those whose accuracy is within the points of float's; -1: none, or no float. */
 int pithp_smallest(const pithp_lab *lab, int run);

@@ -34,8 +34,9 @@ static void card(pithp_page *g, const char *head, const pithp_result *r, const p
         fprintf(g->f, "<p class=\"soft\">95%% interval %s to %s</p>", pithp_percent(r->low, 1).s,
                 pithp_percent(r->high, 1).s);
     fputs("<dl>", g->f);
-    if (isfinite(pithp_least_bytes(r))) {
-        fact(g, "size", pithp_bytes(pithp_least_bytes(r)).s);
+    double size = own && isfinite(r->file) ? r->file : pithp_least_bytes(r);
+    if (isfinite(size)) {
+        fact(g, "size", pithp_bytes(size).s);
         if (!own)
             ratio(g, isfinite(reference->file) ? reference->file : pithp_least_bytes(reference),
                   pithp_least_bytes(r), "smaller", "larger");

@@ -158,14 +158,14 @@ static void reason_row(pithp_page *g, const shown *s, const pithp_result *r)
 {
     fputs("<tr class=\"undone\">", g->f);
     name_cell(g, r);
-    fprintf(g->f, "<td class=\"why\" colspan=\"%d\"><b>", s->n - 1);
+    fprintf(g->f, "<td class=\"why\" colspan=\"%d\"><div><b>", s->n - 1);
     pithp_put(g, r->status);
     fputs("</b>", g->f);
     if (r->reason[0] != 0) {
         fputs(": ", g->f);
         pithp_put(g, r->reason);
     }
-    fputs("</td></tr>\n", g->f);
+    fputs("</div></td></tr>\n", g->f);
 }
 
 static void row(pithp_page *g, const shown *s, int i)
@@ -236,11 +236,13 @@ static void head(pithp_page *g, const shown *s)
 /* Sources of the energies and what was promised: said once each, below. */
 static void notes(pithp_page *g)
 {
-    const char *last = "";
     for (int i = 0; i < g->lab->n; i++) {
-        const pithp_result *r = &g->lab->result[i];
-        if (r->energy_source[0] != 0 && strcmp(r->energy_source, last) != 0)
-            pithp_note(g, "Energy: %s", last = r->energy_source);
+        const char *source = g->lab->result[i].energy_source;
+        bool said = source[0] == 0;
+        for (int k = 0; k < i && !said; k++)
+            said = strcmp(source, g->lab->result[k].energy_source) == 0;
+        if (!said)
+            pithp_note(g, "Energy: %s", source);
     }
     bool any_promise = false;
     for (int i = 0; i < g->lab->n; i++)

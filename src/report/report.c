@@ -94,6 +94,11 @@ static void body(pithp_page *g)
     pithp_page_trade(g);
     pithp_page_curves(g);
     pithp_page_confusion(g);
+    pithp_page_calibration(g);
+    pithp_page_gallery(g);
+    pithp_page_layers(g);
+    pithp_page_histograms(g);
+    pithp_page_memory(g);
     pithp_page_reproduce(g);
     pithp_sections_end(g);
 }

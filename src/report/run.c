@@ -81,6 +81,8 @@ static pith_status read_step(pithp_pool *p, const pithp_run *run, pithp_result *
         pithp_read_answers(p, r->dir, run, &r->val);
     if (p->c->status == PITH_OK)
         pithp_read_layers(p, r);
+    if (p->c->status == PITH_OK)
+        pithp_read_model(p, r);
     if (p->c->status != PITH_OK)
         return p->c->status;
     if (r->val.n > 0 && r->n > 0 && (double)r->val.n != r->n)

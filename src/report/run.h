@@ -91,6 +91,8 @@ pith_status pithp_read_curve(pithp_pool *p, const char *dir, pithp_curve *curve)
 pith_status pithp_read_answers(pithp_pool *p, const char *dir, const pithp_run *run, pithp_answers *a);
 pith_status pithp_read_layers(pithp_pool *p, pithp_result *r);
 
+pith_status pithp_read_model(pithp_pool *p, pithp_result *r); /* layers of last.pith, where there were none */
+
 /* support.c */
 void pithp_holm(const double *p, int n, double *adjusted); /* NAN stays NAN, and does not count */
 /* Bins of equal width [n] over (0,1] by the greatest probability; returns the expected calibration error. */
