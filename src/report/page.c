@@ -136,6 +136,21 @@ void pithp_chart_put(pithp_page *g, pithp_chart chart, pithp_draw_fn draw, const
     fputs("</svg></div>\n", g->f);
 }
 
+enum { PANELS = 6 };
+
+void pithp_panel(pithp_page *g, int i, int all)
+{
+    if (i == 0)
+        fputs("<div class=\"panels\">\n", g->f);
+    if (i == PANELS && all > PANELS + 1)
+        fprintf(g->f, "</div>\n<details><summary>%d more</summary><div class=\"panels\">\n", all - PANELS);
+}
+
+void pithp_panels_end(pithp_page *g, int all)
+{
+    fputs(all > PANELS + 1 ? "</div></details>\n" : "</div>\n", g->f);
+}
+
 /* ---- Families -------------------------------------------------------------------------------------------- */
 static const struct {
     const char *key, *name;

@@ -59,6 +59,10 @@ void pithp_chart_put(pithp_page *g, pithp_chart chart, pithp_draw_fn draw, const
 /* <svg ...>, for small pictures that fit anywhere; the caller closes it. */
 void pithp_svg_begin(FILE *f, const char *class, const char *title, double width, double height);
 
+/* Begins panel i of `all`, where many would hide what follows: those after the first few are shown on demand. End them all. */
+void pithp_panel(pithp_page *g, int i, int all);
+void pithp_panels_end(pithp_page *g, int all);
+
 /* Families of methods: colour class and sign. */
 int pithp_family(const char *name);       /* index, the last one where unknown */
 const char *pithp_family_name(int index); /* NULL: no more */

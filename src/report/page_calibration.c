@@ -67,31 +67,32 @@ static void panel(pithp_page *g, const pithp_result *r)
     fputs("</svg></figure>\n", g->f);
 }
 
+static bool has(const pithp_result *r) { return r->n_bins > 0 && pithp_done(r); }
+
 void pithp_page_calibration(pithp_page *g)
 {
-    FILE *f = NULL;
+    int all = 0, at = 0;
+    for (int i = 0; i < g->lab->n; i++)
+        all += has(&g->lab->result[i]);
+    if (all == 0)
+        return;
+    pithp_section(g, "calibration", "Calibration", "How sure it is, and how right");
+    pithp_note(g, "Across: how sure the network says it is; upwards: how often it is right then, with 95%% "
+                  "intervals. On the "
+                  "diagonal it says the truth; below it is too sure. Grey: how many images. The error is the "
+                  "mean distance from "
+                  "the diagonal (expected calibration error).");
+    FILE *f = pithp_figure_open(g, "reliability");
+    pithp_csv_row(f, "ssssss", "method", "from", "to", "n", "confidence", "accuracy");
     for (int i = 0; i < g->lab->n; i++) {
         const pithp_result *r = &g->lab->result[i];
-        if (r->n_bins == 0 || !pithp_done(r))
+        if (!has(r))
             continue;
-        if (f == NULL) {
-            pithp_section(g, "calibration", "Calibration", "How sure it is, and how right");
-            pithp_note(g, "Across: how sure the network says it is; upwards: how often it is right then, "
-                          "with 95%% intervals. On the "
-                          "diagonal it says the truth; below it is too sure. Grey: how many images. The "
-                          "error is the mean distance from "
-                          "the diagonal (expected calibration error).");
-            fputs("<div class=\"panels\">\n", g->f);
-            f = pithp_figure_open(g, "reliability");
-            pithp_csv_row(f, "ssssss", "method", "from", "to", "n", "confidence", "accuracy");
-            if (f == NULL)
-                return;
-        }
+        pithp_panel(g, at++, all);
         panel(g, r);
         for (int k = 0; k < r->n_bins; k++)
             pithp_csv_row(f, "snnnnn", r->label, r->bin[k].from, r->bin[k].to, r->bin[k].n,
                           r->bin[k].confidence, r->bin[k].accuracy);
     }
-    if (f != NULL)
-        fputs("</div>\n", g->f);
+    pithp_panels_end(g, all);
 }

@@ -108,19 +108,19 @@ static void save(pithp_page *g, const pithp_result *r, const int64_t *m)
 
 void pithp_page_confusion(pithp_page *g)
 {
-    bool any = false;
+    int all = 0, at = 0;
+    for (int i = 0; i < g->lab->n; i++)
+        all += g->lab->result[i].val.n > 0;
+    if (all == 0)
+        return;
+    pithp_section(g, "confusion", "Confusion", "What is taken for what");
+    pithp_note(g, "Rows: what the images show. Columns: what the network says. Percentages are of the row.");
     for (int i = 0; i < g->lab->n; i++) {
         const pithp_result *r = &g->lab->result[i];
         int64_t *m = r->val.n > 0 ? count(g, r) : NULL;
         if (m == NULL)
             continue;
-        if (!any) {
-            pithp_section(g, "confusion", "Confusion", "What is taken for what");
-            pithp_note(
-                g, "Rows: what the images show. Columns: what the network says. Percentages are of the row.");
-            fputs("<div class=\"panels\">\n", g->f);
-        }
-        any = true;
+        pithp_panel(g, at++, all);
         fputs("<figure><figcaption>", g->f);
         pithp_put(g, r->title);
         fputs("</figcaption>", g->f);
@@ -131,6 +131,5 @@ void pithp_page_confusion(pithp_page *g)
         fputs("</figure>\n", g->f);
         save(g, r, m);
     }
-    if (any)
-        fputs("</div>\n", g->f);
+    pithp_panels_end(g, all);
 }
