@@ -1,5 +1,5 @@
 /* Floor 7: the writer of protobuf, and ONNX files; ONNX Runtime runs them in tests/interop. */
-#include "deploy/protobuf.h"
+#include "base/protobuf.h"
 #include "export_help.h"
 
 static pithp_pb pb;

@@ -162,6 +162,9 @@ typedef struct {
             weighted mean. balance: n / (K n_k) instead, of n training images of K classes, n_k of class k
    hook     NULL: none
    loss     NULL, or what is trained in place of the hard loss; the losses that are told are then of it
+   tensorboard  0: no; else TensorBoard's event file, out/events.out.tfevents.*: a point each so many steps (step/loss,
+            step/accuracy, step/lr: of that step alone), and each epoch (epoch/loss, accuracy, val_loss, val_accuracy, lr,
+            images_per_second). A run that resumes goes on in its file, cut back to where it goes on
    stop     polled between steps: when *stop is not 0 the state is saved and PITH_ESTOPPED returned
    progress called from the calling thread */
 struct pith_fit_cfg {
@@ -189,6 +192,7 @@ struct pith_fit_cfg {
     const double *class_weights;
     int n_class_weights;
     bool balance;
+    int tensorboard;
 };
 
 /* Trains m on d. The model ends with the moving average of its weights where one was kept (the default), else with the last

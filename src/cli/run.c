@@ -166,11 +166,14 @@ int64_t run_steps(const recipe *r, const pith_data *d)
 }
 
 /* ---- The training ---- */
+enum { STEPS_A_POINT = 20 }; /* of TensorBoard's curves */
+
 pith_status run_fit_job(const run_folder *f, pith_model *m, pith_data *d, pith_fit_cfg cfg, bool quiet,
                         run_job job)
 {
     progress_view view;
     cfg.out = f->out;
+    cfg.tensorboard = f->tensorboard ? STEPS_A_POINT : 0;
     cfg.resume = f->resume != NULL;
     cfg.stop = run_stop_flag();
     cfg.progress = progress_fit;

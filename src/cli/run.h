@@ -7,7 +7,7 @@
 typedef struct {
     const char *verb; /* "train": the word in messages, and the options' key in args.json */
     const char *out, *resume;
-    bool force;
+    bool force, tensorboard;
     char room[512];   /* of a folder's name that was chosen here */
     char model[1024]; /* last.pith of the run that goes on */
 } run_folder;
@@ -15,7 +15,8 @@ typedef struct {
 #define RUN_OPTS(f)                                                                           \
     TEXT("out", 'o', (f).out, "RUN", "run folder (default runs/NAME-1, -2, ...)"),            \
         TEXT("resume", 'r', (f).resume, "RUN", "go on with an interrupted run, bit for bit"), \
-        FLAG("force", 0, (f).force, "overwrite a run folder that holds a training")
+        FLAG("force", 0, (f).force, "overwrite a run folder that holds a training"),          \
+        FLAG("tensorboard", 0, (f).tensorboard, "write TensorBoard's event file into the run folder")
 
 /* A new run: the folder is --out, else the first runs/BASE-N that is not there. One that holds a training is refused without
    --force. Made, with the options of `table` in its args.json. False: it is said why not. */

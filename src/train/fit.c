@@ -132,6 +132,9 @@ static pith_status begin_new(pithp_fit *f)
     json_object_set(line, "args", f->args);
     if (!pithp_runlog_line(&f->log, line))
         return pithp_error(f->c, PITH_EIO, "%s: cannot be written: %s", f->log.path, strerror(errno));
+    s = f->cfg.tensorboard ? pithp_events_open(f->c, &f->events, f->cfg.out, false, 0, true) : PITH_OK;
+    if (s != PITH_OK)
+        return s;
     return pithp_fit_save(f); /* shows that the folder holds a checkpoint, before hours are spent */
 }
 
@@ -153,6 +156,8 @@ static pith_status begin_resumed(pithp_fit *f)
     s = name_classes(f);
     if (s == PITH_OK)
         s = pithp_runlog_open(f->c, &f->log, f->cfg.out, true, st->log_bytes);
+    if (s == PITH_OK && f->cfg.tensorboard)
+        s = pithp_events_open(f->c, &f->events, f->cfg.out, true, st->steps_done, st->step == 0);
     if (s != PITH_OK)
         return s;
     pithp_runlog_line(&f->log, pithp_fit_line(f, "resume"));
@@ -243,6 +248,7 @@ static void take_down(pithp_fit *f, bool use_average)
     pith_loader_free(f->val);
     pith_trainer_free(f->t);
     pithp_runlog_close(f->c, &f->log);
+    pithp_events_close(f->c, &f->events);
     json_decref(f->args);
     pithp_free(f->c, f->balanced);
     pithp_free(f->c, f->last);

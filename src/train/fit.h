@@ -2,6 +2,7 @@
 #ifndef PITHP_FIT_H
 #define PITHP_FIT_H
 
+#include "train/events.h"
 #include "train/train.h"
 
 typedef struct {
@@ -16,6 +17,7 @@ typedef struct {
     double *balanced;          /* [classes]; NULL: cfg.balance is off */
     char *last, *best, *early; /* paths; NULL: nothing is written */
     pithp_runlog log;
+    pithp_events events;
     pithp_fit_state st;
     int64_t steps; /* in an epoch */
     double lr, eval_seconds;

@@ -128,6 +128,11 @@ pith_status pithp_fit_check(pith_ctx *c, const pith_fit_cfg *f, int data_size)
         return pithp_error(c, PITH_EINVAL,
                            "training: keep_after is %d; 0 to %d epochs and a run folder are expected",
                            f->keep_after, f->epochs);
+    if (f->tensorboard < 0 || (f->tensorboard > 0 && f->out == NULL))
+        return pithp_error(c, PITH_EINVAL,
+                           "training: tensorboard is %d; a number of steps between points and a run folder "
+                           "are expected",
+                           f->tensorboard);
     if (f->resume && f->out == NULL)
         return pithp_error(c, PITH_EINVAL,
                            "training: resume needs the run folder (out) that it shall go on from");

@@ -88,6 +88,37 @@ static void log_epoch(pithp_fit *f, const pith_progress *p)
         pithp_log(f->c, PITH_LOG_WARN, "%s: cannot be written", f->log.path);
 }
 
+/* Points of TensorBoard's curves; a file that cannot be written is no reason to end a training. */
+static void put_events(pithp_fit *f, const pithp_scalar *s, int n)
+{
+    if (!pithp_events_put(&f->events, f->st.steps_done, s, n))
+        pithp_log(f->c, PITH_LOG_WARN, "%s: cannot be written; the training goes on without", f->events.path);
+}
+
+static void tell_events(pithp_fit *f, const pith_progress *p)
+{
+    const pithp_scalar s[] = { { PITHP_EVENTS_EPOCH "loss", p->loss },
+                               { PITHP_EVENTS_EPOCH "accuracy", p->accuracy },
+                               { PITHP_EVENTS_EPOCH "val_loss", p->val_loss },
+                               { PITHP_EVENTS_EPOCH "val_accuracy", p->val_accuracy },
+                               { PITHP_EVENTS_EPOCH "lr", p->lr },
+                               { PITHP_EVENTS_EPOCH "images_per_second", p->img_per_s } };
+    put_events(f, s, (int)PITHP_LEN(s));
+}
+
+/* was: the state before the step. */
+static void tell_step(pithp_fit *f, const pithp_fit_state *was)
+{
+    const pithp_fit_state *now = &f->st;
+    double seen = (double)(now->seen - was->seen);
+    if (f->cfg.tensorboard == 0 || now->steps_done % f->cfg.tensorboard != 0)
+        return;
+    const pithp_scalar s[] = { { "step/loss", (now->loss_sum - was->loss_sum) / seen },
+                               { "step/accuracy", (double)(now->correct - was->correct) / seen },
+                               { "step/lr", f->lr } };
+    put_events(f, s, (int)PITHP_LEN(s));
+}
+
 /* ---- Saving -------------------------------------------------------------------------------------------- */
 static pith_status weights_finite(const pithp_fit *f)
 {
@@ -184,7 +215,7 @@ static pith_status before_step(pithp_fit *f)
 
 static pith_status one_step(pithp_fit *f)
 {
-    pithp_fit_state *s = &f->st;
+    pithp_fit_state *s = &f->st, was = *s;
     double began = pithp_now();
     pith_status e = before_step(f);
     if (e != PITH_OK)
@@ -213,6 +244,7 @@ static pith_status one_step(pithp_fit *f)
     s->steps_done++;
     f->steps_here++;
     f->step_seconds += pithp_now() - began;
+    tell_step(f, &was);
     pith_progress p = progress(f, 's');
     tell(f, &p);
     return PITH_OK;
@@ -276,6 +308,7 @@ static pith_status end_epoch(pithp_fit *f)
     }
     p.seconds = seconds(f);
     log_epoch(f, &p);
+    tell_events(f, &p);
     f->st.epoch++;
     f->st.step = f->st.correct = f->st.seen = 0;
     f->st.loss_sum = 0;

@@ -170,5 +170,13 @@ elif have PIL pillow; then
     check "odd files written out" env ODD_DUMP="$work/odd" "$build/tests/test_odd"
     check "Pillow sees the same pictures in the odd files" "$venv/bin/python" "$here/check_pictures.py" "$work/odd"
 fi
+# TensorBoard's reader on a training's event file.
+if have tensorboard tensorboard; then
+    XDG_CACHE_HOME=$work "$build/pith-draw" -o "$work/events-set" --train 96 --val 16 --size 32 --quiet
+    check "a training with --tensorboard" env XDG_CACHE_HOME="$work" "$build/pith" train --data "$work/events-set" --model resnet8 \
+        --image-size 32 --batch 4 --epochs 3 --tensorboard --out "$work/events" -q
+    check "TensorBoard reads what the log says" "$venv/bin/python" "$here/check_events.py" "$work/events"
+fi
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -18,7 +18,7 @@ while read -r line; do
     if eval "$command" >log 2>&1 </dev/null; then
         passed=$((passed + 1)); echo "ok       $command"
     else
-        failed=$((failed + 1)); echo "FAILED   $command (status $?)"; tail -n 5 log | sed 's/^/         /'
+        failed=$((failed + 1)); echo "FAILED   $command"; tail -n 5 log | sed 's/^/         /'
     fi
 done < <(sed -n 's/^    \(pith.*\)/\1/p' "$text")
 [ $((passed + failed)) -gt 20 ] || { echo "FAILED   $text has no commands"; failed=$((failed + 1)); }

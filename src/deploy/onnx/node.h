@@ -4,7 +4,7 @@
 #define PITHP_ONNX_NODE_H
 
 #include "deploy/onnx/schema.h"
-#include "deploy/protobuf.h"
+#include "base/protobuf.h"
 #include "graph/model.h"
 
 enum { PITHP_ONNX_NAME = 512 };

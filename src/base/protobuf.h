@@ -1,5 +1,5 @@
-/* deploy/protobuf.h: a writer of the Protocol Buffers wire format, as far as ONNX needs it.
-   Source: protobuf.dev/programming-guides/encoding. A field is its number and wire type, then a varint, four bytes, or a
+/* base/protobuf.h: a writer of the Protocol Buffers wire format, as far as ONNX and TensorBoard need it.
+   Source: protobuf.dev/programming-guides/encoding. A field is its number and wire type, then a varint, four or eight bytes, or a
    length and that many bytes; a message within a message is such bytes. Every call after one that failed does nothing:
    the status says so at the end. */
 #ifndef PITHP_PROTOBUF_H
@@ -26,6 +26,7 @@ void pithp_pb_free(pithp_pb *pb); /* twice is allowed */
 
 void pithp_pb_int(pithp_pb *pb, int field, int64_t v);
 void pithp_pb_f32(pithp_pb *pb, int field, float v);
+void pithp_pb_f64(pithp_pb *pb, int field, double v);
 void pithp_pb_bytes(pithp_pb *pb, int field, const void *p, size_t n);
 void pithp_pb_text(pithp_pb *pb, int field, const char *text); /* NULL: nothing */
 

@@ -1,8 +1,8 @@
-/* deploy/protobuf.c: varints, lengths, messages within messages. */
-#include "deploy/protobuf.h"
+/* base/protobuf.c: varints, lengths, messages within messages. */
+#include "base/protobuf.h"
 #include <string.h>
 
-enum { VARINT = 0, LENGTH = 2, FIXED32 = 5, MOST_VARINT = 10 };
+enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5, MOST_VARINT = 10 };
 
 void pithp_pb_init(pith_ctx *c, pithp_pb *pb) { *pb = (pithp_pb){ .c = c }; }
 
@@ -30,8 +30,9 @@ static bool room(pithp_pb *pb, size_t n)
     if (pb->status)
         return false;
     if (pithp_add_over(pb->n, n, &want) || want > PITHP_PB_BYTES) {
-        pb->status =
-            pithp_error(pb->c, PITH_EINVAL, "an ONNX file holds at most 2 GB; the model is larger than that");
+        pb->status = pithp_error(
+            pb->c, PITH_EINVAL,
+            "a protobuf message, as an ONNX file is one, holds at most 2 GB; the model is larger");
         return false;
     }
     if (want <= pb->cap)
@@ -88,6 +89,17 @@ void pithp_pb_f32(pithp_pb *pb, int field, float v)
     if (!room(pb, 4))
         return;
     for (int i = 0; i < 4; i++)
+        pb->buf[pb->n++] = (uint8_t)(bits >> 8 * i);
+}
+
+void pithp_pb_f64(pithp_pb *pb, int field, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    key(pb, field, FIXED64);
+    if (!room(pb, 8))
+        return;
+    for (int i = 0; i < 8; i++)
         pb->buf[pb->n++] = (uint8_t)(bits >> 8 * i);
 }
 
