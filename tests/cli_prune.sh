@@ -39,7 +39,7 @@ works ./pith prune "$float" --granularity channel --remove --multiple 1 --target
 holds "closer to the target" "$(number "$dir/ones.json" macs) > $(number "$dir/channels.json" macs)"
 
 # What each layer bears: no training, nothing written.
-works ./pith prune "$float" --scan --target 0.5 --samples 16 --data "$dir/set" -q $threads --json
+works ./pith prune "$float" --scan --samples 16 --data "$dir/set" -q $threads --json
 has "$dir/log" '"proposed"'
 holds "levels" "$(number "$dir/log" loss) > 0"
 works ./pith prune "$float" --layers 'stem.conv=0.5' --target 0.5 --out "$dir/layers" "$@"

@@ -80,7 +80,9 @@ bool prune_cfg(const prune_opts *p, uint64_t seed, prune_start *s)
               kind = choose("schedule", p->schedule, kinds, PITH_PRUNE_POLYNOMIAL);
     if (criterion < 0 || kind < 0 || !granularity(p->granularity, &s->cfg))
         return false;
-    if (p->target == 0 && p->layers == NULL && s->cfg.unit != PITH_PRUNE_NM) {
+    if (p->target == 0 && p->scan) /* what its proposals are to add up to */
+        s->cfg.target = 0.5;
+    else if (p->target == 0 && p->layers == NULL && s->cfg.unit != PITH_PRUNE_NM) {
         say("prune: --target T is needed: the share of weights that shall be zero, as 0.8");
         return false;
     }

@@ -38,7 +38,8 @@ typedef struct {
              "weights to go back to (default: as initialised; 'pith train --keep-early N' keeps others)"), \
         INT("samples", 0, (p).samples, "N", 1, 1 << 24,                                                    \
             "training images of taylor and --scan (default 512)"),                                         \
-        FLAG("scan", 0, (p).scan, "do not prune: what each layer bears, and proposed --layers"),           \
+        FLAG("scan", 0, (p).scan,                                                                          \
+             "do not prune: what each layer bears, and proposed --layers (--target: 0.5)"),                \
         FLAG("remove", 0, (p).remove, "with channel: the channels go, the network gets smaller"),          \
         INT("multiple", 0, (p).multiple, "N", 1, 1024,                                                     \
             "with --remove: a layer keeps a multiple of N channels (default 16: kernels take so many at "  \

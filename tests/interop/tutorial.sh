@@ -11,7 +11,7 @@ export PATH=$build:$PATH XDG_CACHE_HOME=$work/cache
 cd "$work" || exit 1
 passed=0 failed=0
 small='s/--train 3000 --val 600 --size 72/--train 96 --val 32 --size 40/; s/--image-size 64/--image-size 32/; s/--epochs [0-9]*/--epochs 1/
-    s/--samples [0-9]*/--samples 32/; s/--rounds [0-9]*/--rounds 2/; s/^pith \(train\|distill\|prune\|qat\) /&--batch 16 /'
+    s/--samples [0-9]*/--samples 32/; s/--rounds [0-9]*/--rounds 2/; s/--target 0.8/& --per-layer/; s/^pith \(train\|distill\|prune\|qat\) /&--batch 16 /'
 [ -n "${TUTORIAL_FULL:-}" ] && small=
 while read -r line; do
     command=$(sed "$small" <<<"$line")
