@@ -89,7 +89,7 @@ START_TEST(words)
     pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 3, .threads = 1 });
     pith_data *d = fit_data(c);
     for (int i = 0; i < lab_n_rows; i++) {
-        lab l = { .rows = lab_rows, .n = lab_n_rows, .c = c, .d = d };
+        lab l = { .rows = lab_rows, .n = lab_n_rows, .c = c, .d = d, .first = "stem", .head = "head" };
         lab_job j = { .l = &l, .row = &lab_rows[i], .epochs = lab_rows[i].epochs > 0 };
         int weights, activations;
         suite_check(lab_words(&j), "%s: %s", lab_rows[i].id, l.reason);
@@ -119,9 +119,10 @@ static const lab_row rows[] = {
     STEP("qat", "qat", "float", "qat", "", NULL, 2, LAB_TFLITE),
     STEP("code4", "codebook", "float", "quantize", "--scheme codebook --bits-weights 4", "--lr 0.001", 1,
          LAB_PACK_HALF),
-    STEP("prune80", "prune", "float", "prune", "--target 0.8 --per-layer --lr 0.03", NULL, 2, LAB_TFLITE),
-    STEP("channels", "channels", "float", "prune", "--granularity channel --remove --target 0.3 --lr 0.03",
-         NULL, 1, LAB_TFLITE),
+    STEP("prune80", "prune", "float", "prune", "--target 0.8 --layers HEAD=0.5 --per-layer --lr 0.03", NULL,
+         2, LAB_TFLITE),
+    STEP("channels", "channels", "float", "prune",
+         "--granularity channel --remove --multiple 1 --target 0.3 --lr 0.03", NULL, 1, LAB_TFLITE),
     STEP("student", "distill", "float", "distill", "--width 0.5", NULL, 2, LAB_TFLITE),
     STEP("prune80-int8", "combination", "prune80", "quantize", "", NULL, 0, LAB_TFLITE),
 };

@@ -62,10 +62,11 @@ typedef struct lab {
     void (*watch)(void *user, const lab_row *row, const pith_progress *p);
     void *watch_user;
     progress_view view;
-    int now;                 /* the step at work */
-    int32_t *float_says;     /* [validation images] classes by the float network; NULL until it is done */
-    char reason[LAB_REASON]; /* why the step at work failed, where the context does not know */
-    json_t *warnings;        /* of the step at work */
+    int now;                    /* the step at work */
+    char first[128], head[128]; /* names of the network's first and last layer with weights */
+    int32_t *float_says;        /* [validation images] classes by the float network; NULL until it is done */
+    char reason[LAB_REASON];    /* why the step at work failed, where the context does not know */
+    json_t *warnings;           /* of the step at work */
 } lab;
 
 /* ---- lab_files.c ---- */
@@ -99,12 +100,14 @@ typedef struct {
     pith_distill_cfg knowledge;
     double width;
     bool student_qat;
-    char room[2][512];
+    char room[2][512], words[512];
 } lab_job;
 
 /* The step's model into j->m: made, and trained where it is; a training that was interrupted goes on where `resume` says so.
    Ends with steps/ID/last.pith. */
 pith_status lab_make(lab_job *j, bool resume);
+/* A row's words with names in place of FIRST and HEAD. */
+const char *lab_words_text(const lab *l, const lab_row *r, char buf[512]);
 /* Reads the words of a row, as its verb would: bits and the like are known then. */
 bool lab_words(lab_job *j);
 /* bits_weights, bits_activations of what a row makes, those of the steps it comes from included; 32: float */
@@ -129,7 +132,8 @@ const char *lab_status(const lab *l, int i); /* of result.json; "" where there i
 /* ---- lab_measure.c, lab_export.c ---- */
 bool lab_measure(lab *l, const lab_row *r, pith_model *m, json_t *result, int32_t *says);
 bool lab_export_step(lab *l, const lab_row *r, pith_model *m, json_t *result, const int32_t *says);
-bool lab_read_says(lab *l, const lab_row *r, int32_t *says); /* from its val.csv */
+bool lab_layers(lab *l, const lab_row *r, pith_model *m, int bits); /* layers.json */
+bool lab_read_says(lab *l, const lab_row *r, int32_t *says);        /* from its val.csv */
 
 /* ---- lab_run.c, lab_show.c ---- */
 int lab_go(lab *l); /* all of it; the exit status. l->d is open */

@@ -6,6 +6,23 @@
 #include <unistd.h>
 
 /* ---- Words ---- */
+const char *lab_words_text(const lab *l, const lab_row *r, char buf[512])
+{
+    const char *at = r->words;
+    size_t n = 0;
+    while (*at != 0 && n < 511) {
+        const bool first = strncmp(at, "FIRST", 5) == 0, head = strncmp(at, "HEAD", 4) == 0;
+        int put = snprintf(buf + n, 512 - n, "%.*s", first || head ? 127 : 1,
+                           first  ? l->first
+                           : head ? l->head
+                                  : at);
+        n += (size_t)put;
+        at += first ? 5 : head ? 4 : 1;
+    }
+    buf[n < 512 ? n : 511] = 0;
+    return buf;
+}
+
 enum { WORDS_MOST = 32 };
 
 /* Words into a verb's options, as the command line would set them. */
@@ -30,13 +47,13 @@ static bool words_recipe(lab_job *j, const char *words, char room[512])
     return parse(j, table, words, room);
 }
 
-static bool read_train(lab_job *j) { return words_recipe(j, j->row->words, j->room[0]); }
+static bool read_train(lab_job *j) { return words_recipe(j, j->words, j->room[0]); }
 
 static bool read_quantize(lab_job *j)
 {
     const char *scheme = "int8";
     opt table[] = { TEXT("scheme", 0, scheme, "SCHEME", ""), QUANT_OPTS(j->quant), OPTS_END };
-    if (!parse(j, table, j->row->words, j->room[0]) || !words_recipe(j, j->row->then, j->room[1]))
+    if (!parse(j, table, j->words, j->room[0]) || !words_recipe(j, j->row->then, j->room[1]))
         return false;
     j->quant.adaround_steps = lab_adaround(j->l, j->row);
     return quant_opts_cfg(&j->quant, scheme, j->l->k.seed, &j->q);
@@ -53,7 +70,7 @@ static int64_t steps_of(const lab_job *j)
 static bool read_qat(lab_job *j)
 {
     opt table[] = { BITS_OPTS(j->quant), QAT_OPTS(j->qat), RECIPE_OPTS(j->r), SCHEDULE_OPTS(j->r), OPTS_END };
-    if (!parse(j, table, j->row->words, j->room[0]))
+    if (!parse(j, table, j->words, j->room[0]))
         return false;
     j->r.epochs = j->epochs;
     run_qat_defaults(&j->r);
@@ -64,7 +81,7 @@ static bool read_prune(lab_job *j)
 {
     opt table[] = { PRUNE_OPTS(j->prune), RECIPE_OPTS(j->r), SCHEDULE_OPTS_AS(j->r, "lr-schedule"),
                     OPTS_END };
-    return parse(j, table, j->row->words, j->room[0]) && prune_cfg(&j->prune, j->l->k.seed, &j->start);
+    return parse(j, table, j->words, j->room[0]) && prune_cfg(&j->prune, j->l->k.seed, &j->start);
 }
 
 static bool read_distill(lab_job *j)
@@ -77,7 +94,7 @@ static bool read_distill(lab_job *j)
                     RECIPE_OPTS(j->r),
                     SCHEDULE_OPTS(j->r),
                     OPTS_END };
-    if (!parse(j, table, j->row->words, j->room[0]) || !distill_opts_cfg(&j->distill, &j->knowledge))
+    if (!parse(j, table, j->words, j->room[0]) || !distill_opts_cfg(&j->distill, &j->knowledge))
         return false;
     j->r.epochs = j->epochs;
     if (!j->student_qat)
@@ -178,6 +195,7 @@ static int way_of(const lab_job *j)
 bool lab_words(lab_job *j)
 {
     int way = way_of(j);
+    lab_words_text(j->l, j->row, j->words);
     if (way < 0 || !ways[way].read(j))
         return j->l->reason[0] != 0 ? false : lab_fail(j->l, "the words '%s' are refused", j->row->words);
     j->r.epochs = j->epochs;

@@ -67,6 +67,30 @@ bool lab_choose(lab *l)
 }
 
 /* ---- How fast ---- */
+/* The float network before it is trained. */
+static pith_model *network(lab *l)
+{
+    return l->init != NULL ? pith_model_load(l->c, l->init) : open_student(l->c, l->model, l->net, l->d);
+}
+
+/* The names that FIRST and HEAD stand for. */
+static bool name_ends(lab *l)
+{
+    pith_model *m = network(l);
+    pith_layer_facts f;
+    char weight[140];
+    for (int i = 0; m != NULL && pith_model_layer(m, i, &f); i++) {
+        snprintf(weight, sizeof weight, "%.127s.weight", f.name);
+        if (pith_model_find(m, weight) == NULL)
+            continue;
+        if (l->first[0] == 0)
+            snprintf(l->first, sizeof l->first, "%s", f.name);
+        snprintf(l->head, sizeof l->head, "%s", f.name);
+    }
+    pith_model_free(m);
+    return m != NULL;
+}
+
 /* Seconds of an epoch of the float network with its evaluation: some steps of a throw-away one are timed. */
 static double measure_epoch(lab *l)
 {
@@ -182,6 +206,8 @@ static void choose_scale(lab *l)
 bool lab_plan(lab *l)
 {
     char key[24];
+    if (!name_ends(l))
+        return false;
     plan_key(l, key);
     if (l->epochs > 0) {
         l->scale = l->epochs / (l->rows[0].epochs > 0 ? l->rows[0].epochs : 1);

@@ -138,6 +138,8 @@ static bool all_steps(lab *l)
 static int ended(lab *l, json_t *j)
 {
     int bad = 0;
+    const char *runs[] = { l->out };
+    const bool page = pith_report_html(l->c, runs, 1, (pith_report_cfg){ 0 }) == PITH_OK;
     for (int i = 0; i < l->n; i++)
         bad += l->step[i].chosen && strcmp(lab_status(l, i), "done") != 0;
     const char *text = json_string_value(json_object_get(json_object_get(j, "answer"), "text"));
@@ -152,10 +154,14 @@ static int ended(lab *l, json_t *j)
         putchar('\n');
         lab_show_table(l, stdout);
         printf("\n%s\nresults  %s/lab.json, %s/steps/\n", text, l->out, l->out);
+        if (page)
+            printf("report   %s/report.html\n", l->out);
     }
+    if (!page)
+        say("the report: %s", pith_error_text(l->c));
     if (bad > 0)
         say("%d of the steps are not done: their result.json says why", bad);
-    return bad > 0 ? EXIT_FAILED : EXIT_DONE;
+    return bad > 0 || !page ? EXIT_FAILED : EXIT_DONE;
 }
 
 static void free_steps(lab *l)
@@ -165,6 +171,7 @@ static void free_steps(lab *l)
         l->step[i].result = NULL;
     }
     json_decref(l->warnings);
+    l->warnings = NULL;
     free(l->float_says);
     l->float_says = NULL;
 }
@@ -178,11 +185,14 @@ int lab_go(lab *l)
     l->started = lab_clock();
     l->warnings = l->warnings != NULL ? l->warnings : json_array();
     warn_of_few(l);
-    if (!lab_choose(l) || !folders(l))
+    if (!lab_choose(l) || !folders(l)) {
+        free_steps(l);
         return EXIT_USAGE;
+    }
     progress_open(&l->view, l->k.quiet);
     if (!lab_plan(l)) {
         say("%s", pith_error_text(l->c));
+        free_steps(l);
         return EXIT_FAILED;
     }
     json_t *j = save(l, started, false);

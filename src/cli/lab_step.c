@@ -28,9 +28,9 @@ void lab_inputs(lab *l, int i)
 {
     const lab_row *r = &l->rows[i];
     int from = -1;
-    char text[512];
+    char text[512], says[512];
     uint64_t h = lab_hash_text(0, PITH_VERSION " " LAB_FORMAT);
-    h = lab_hash_text(lab_hash_text(lab_hash_text(h, r->verb), r->words), r->then);
+    h = lab_hash_text(lab_hash_text(lab_hash_text(h, r->verb), lab_words_text(l, r, says)), r->then);
     snprintf(text, sizeof text, "%d %d %d %" PRIu64 " %016" PRIx64 " %d", l->step[i].epochs,
              lab_adaround(l, r), (int)r->out, l->k.seed, pith_data_fingerprint(l->d), pith_data_size(l->d));
     h = lab_hash_text(h, text);
@@ -96,7 +96,8 @@ static json_t *command_of(const lab *l, int i)
 {
     const lab_row *r = &l->rows[i];
     const bool named = r->from == NULL || strstr(r->words, "--width") != NULL;
-    char *text = NULL, dir[1024], from[1024] = "", epochs[32] = "";
+    char *text = NULL, dir[1024], from[1024] = "", epochs[32] = "", words[512];
+    lab_words_text(l, r, words);
     lab_path(l, r, "", dir);
     if (r->from != NULL)
         lab_path(l, lab_find(l, r->from, NULL), "last.pith", from);
@@ -110,10 +111,10 @@ static json_t *command_of(const lab *l, int i)
             ? asprintf(&text,
                        "pith quantize %s --data %s %s -o %s/shared.pith; pith train --model %s/shared.pith "
                        "--data %s %s%s -o %s",
-                       from, l->data, r->words, dir, dir, l->data, r->then, epochs, dir)
+                       from, l->data, words, dir, dir, l->data, r->then, epochs, dir)
             : asprintf(&text, "pith %s%s%s --data %s%s%s%s%s%s -o %s%s", r->verb,
                        from[0] ? before_parent(r) : "", from, l->data, named ? " --model " : "",
-                       named ? l->model : "", r->words[0] ? " " : "", r->words, epochs, dir,
+                       named ? l->model : "", words[0] ? " " : "", words, epochs, dir,
                        strcmp(r->verb, "quantize") == 0 ? "/last.pith" : "");
     json_t *j = json_bytes(n >= 0 ? text : "");
     if (n >= 0)
@@ -170,7 +171,8 @@ static bool measure(lab *l, int i, json_t *result)
         json_object_set_new(result, "weights", json_string(weights));
         if (r->out == LAB_PACK_HALF)
             pith_model_round_half(m);
-        ok = lab_measure(l, r, m, result, says) && lab_export_step(l, r, m, result, says);
+        ok = lab_measure(l, r, m, result, says) && lab_export_step(l, r, m, result, says) &&
+             lab_layers(l, r, m, (int)json_integer_value(json_object_get(result, "bits_weights")));
     }
     if (ok && strcmp(r->id, l->rows[0].id) == 0) {
         free(l->float_says);

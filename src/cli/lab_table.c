@@ -1,14 +1,16 @@
-/* The table of steps. Parents stand before their children. Costs are of efnet-nano on a processor with AVX-512. */
+/* The table of steps. Parents stand before their children. Costs are of efnet-nano on a processor with AVX-512. In words, FIRST
+   and HEAD stand for the names of the network's first and last layer with weights: the last is pruned to a target of its own,
+   for ranked with all others it may lose everything; the first has three input channels, which do not divide by 4. */
 #include "cli/lab.h"
 
 /* Steps that quantize a trained network at once. */
-#define PTQ(id, title, words, extra, promise)                                                \
-    {                                                                                        \
-        id, title, "ptq", "float", "quantize", words, NULL, 0, 0, extra, LAB_TFLITE, promise \
-    }
-#define QAT(id, title, words, promise)                                                \
+#define PTQ(id, title, words, extra, out, promise)                                    \
     {                                                                                 \
-        id, title, "qat", "float", "qat", words, NULL, 4, 1.8, 0, LAB_TFLITE, promise \
+        id, title, "ptq", "float", "quantize", words, NULL, 0, 0, extra, out, promise \
+    }
+#define QAT(id, title, words, out, promise)                                    \
+    {                                                                          \
+        id, title, "qat", "float", "qat", words, NULL, 4, 1.8, 0, out, promise \
     }
 #define PRUNE(id, title, words, promise)                                                                     \
     {                                                                                                        \
@@ -29,32 +31,33 @@ const lab_row lab_rows[] = {
     { "dynamic", "int8 weights, activations as they come", "cast", "float", "quantize", "--scheme dynamic",
       NULL, 0, 0, 0, LAB_TFLITE, "" },
 
-    PTQ("ptq-w8a8", "int8, after training (min-max)", "", 600, "within 0.3 of float"),
-    PTQ("ptq-average", "int8, ranges by moving average", "--calib average", 600, ""),
-    PTQ("ptq-percentile", "int8, ranges by percentile", "--calib percentile", 600, ""),
-    PTQ("ptq-mse", "int8, ranges by squared error", "--calib mse", 600, ""),
-    PTQ("ptq-entropy", "int8, ranges by entropy", "--calib entropy", 600, ""),
-    PTQ("ptq-cle", "int8, layers equalised", "--improve cle", 600, ""),
-    PTQ("ptq-bn", "int8, batch norms re-estimated", "--improve bn", 900, ""),
-    PTQ("ptq-bias", "int8, biases corrected", "--improve bias", 900, ""),
-    PTQ("ptq-adaround", "int8, learned rounding", "--improve adaround", 9000, ""),
+    PTQ("ptq-w8a8", "int8, after training (min-max)", "", 600, LAB_TFLITE, "within 0.3 of float"),
+    PTQ("ptq-average", "int8, ranges by moving average", "--calib average", 600, LAB_TFLITE, ""),
+    PTQ("ptq-percentile", "int8, ranges by percentile", "--calib percentile", 600, LAB_TFLITE, ""),
+    PTQ("ptq-mse", "int8, ranges by squared error", "--calib mse", 600, LAB_TFLITE, ""),
+    PTQ("ptq-entropy", "int8, ranges by entropy", "--calib entropy", 600, LAB_TFLITE, ""),
+    PTQ("ptq-cle", "int8, layers equalised", "--improve cle", 600, LAB_TFLITE, ""),
+    PTQ("ptq-bn", "int8, batch norms re-estimated", "--improve bn", 900, LAB_TFLITE, ""),
+    PTQ("ptq-bias", "int8, biases corrected", "--improve bias", 900, LAB_TFLITE, ""),
+    PTQ("ptq-adaround", "int8, learned rounding", "--improve adaround", 9000, LAB_TFLITE, ""),
     PTQ("ptq-w4a8", "4-bit weights, after training", "--bits-weights 4 --improve adaround,bias", 9000,
-        "within 0.7 of float"),
+        LAB_TFLITE, "within 0.7 of float"),
     PTQ("ptq-w4a4", "4 bits, after training",
-        "--bits-weights 4 --bits-activations 4 --calib mse --improve adaround,bias", 9000,
+        "--bits-weights 4 --bits-activations 4 --calib mse --improve adaround,bias", 9000, LAB_PACK,
         "within 5 of float"),
 
-    QAT("qat-w8a8", "int8, trained on", "", "within 0.1 of float"),
-    QAT("qat-w4a8", "4-bit weights, trained on", "--bits-weights 4", "within 0.3 of float"),
-    QAT("qat-w4a4", "4 bits, trained on", "--bits-weights 4 --bits-activations 4", "within 1.5 of float"),
+    QAT("qat-w8a8", "int8, trained on", "", LAB_TFLITE, "within 0.1 of float"),
+    QAT("qat-w4a8", "4-bit weights, trained on", "--bits-weights 4", LAB_TFLITE, "within 0.3 of float"),
+    QAT("qat-w4a4", "4 bits, trained on", "--bits-weights 4 --bits-activations 4", LAB_PACK,
+        "within 1.5 of float"),
 
     SHARED("code4", "16 shared values a layer, trained", "codebook", "float", "4", ""),
     SHARED("code2", "4 shared values a layer, trained", "codebook", "float", "2", "within 2 of float"),
 
-    PRUNE("prune50", "half of the weights at zero", "--target 0.5", ""),
-    PRUNE("prune80", "80% of the weights at zero", "--target 0.8", ""),
-    PRUNE("prune90", "90% of the weights at zero", "--target 0.9", ""),
-    PRUNE("prune-2of4", "2 of every 4 weights at zero", "--granularity 2:4 --skip stem*", ""),
+    PRUNE("prune50", "half of the weights at zero", "--target 0.5 --layers HEAD=0.5", ""),
+    PRUNE("prune80", "80% of the weights at zero", "--target 0.8 --layers HEAD=0.8", ""),
+    PRUNE("prune90", "90% of the weights at zero", "--target 0.9 --layers HEAD=0.9", ""),
+    PRUNE("prune-2of4", "2 of every 4 weights at zero", "--granularity 2:4 --skip FIRST", ""),
     { "channels50", "half of the multiply-adds removed", "channels", "float", "prune",
       "--granularity channel --remove --target 0.5 --lr 0.03 --warmup 0.5", NULL, 6, 0.7, 0, LAB_TFLITE, "" },
 
@@ -70,6 +73,6 @@ const lab_row lab_rows[] = {
     { "student-int8", "half width, int8", "combination", "student", "quantize", "", NULL, 0, 0, 600,
       LAB_TFLITE, "" },
     { "distill-w4a4", "4 bits, trained on, taught by float", "combination", "float", "distill",
-      "--qat --bits-weights 4 --bits-activations 4", NULL, 4, 2.2, 0, LAB_TFLITE, "within 1.5 of float" },
+      "--qat --bits-weights 4 --bits-activations 4", NULL, 4, 2.2, 0, LAB_PACK, "within 1.5 of float" },
 };
 const int lab_n_rows = (int)(sizeof lab_rows / sizeof *lab_rows);
