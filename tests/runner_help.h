@@ -26,10 +26,10 @@ static inline pith_model *family(const char *name, int size)
 }
 
 /* Quantized with ranges out of the air. */
-static inline pith_model *quantized(const char *name, int size)
+static inline pith_model *quantized_to(const char *name, int size, int bits_activations)
 {
     pith_model *m = family(name, size), *n = pithp_fold_model(m);
-    pith_quant_cfg cfg = { 0 };
+    pith_quant_cfg cfg = { .bits_activations = bits_activations };
     ck_assert_int_eq(pithp_quant_cfg_check(n, &cfg), PITH_OK);
     ck_assert_int_eq(pithp_quant_insert(n, &cfg, false), PITH_OK);
     for (size_t i = 0; i < n->g->n; i++) {
@@ -41,5 +41,7 @@ static inline pith_model *quantized(const char *name, int size)
     suite_check(pithp_quant_weights(n) == PITH_OK, "%s", pith_error_text(ctx));
     return n;
 }
+
+static inline pith_model *quantized(const char *name, int size) { return quantized_to(name, size, 0); }
 
 #endif

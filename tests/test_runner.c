@@ -122,6 +122,20 @@ START_TEST(odd_ops_come_back)
 END_TEST
 
 /* ---- Integers --------------------------------------------------------------------------------------------------------*/
+/* Activations of fewer than 8 bits are bounded between layers: a format that cannot say so may not write another model. */
+START_TEST(few_bits_of_activations)
+{
+    pith_model *q = quantized_to("efnet-nano", 32, 4);
+    ck_assert_int_eq(pith_export_tflite(q, in_dir("four.tflite"), (pith_export_cfg){ 0 }), PITH_EINVAL);
+    expect_error(PITH_EINVAL, "fewer than 8 bits");
+    ck_assert_int_eq(pith_export_onnx(q, in_dir("four.onnx"), (pith_export_cfg){ 0 }), PITH_EINVAL);
+    expect_error(PITH_EINVAL, "fewer than 8 bits");
+    ck_assert(access(in_dir("four.tflite"), F_OK) != 0 && access(in_dir("four.onnx"), F_OK) != 0);
+    suite_check(pith_export_c(q, in_dir("four.c"), (pith_export_cfg){ 0 }) == PITH_OK, "%s",
+                pith_error_text(ctx));
+}
+END_TEST
+
 START_TEST(integers_of_both_formats)
 {
     static const char *const names[] = { "efnet-nano", "efnet-micro", "resnet8" };
@@ -282,6 +296,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, floats_come_back);
     tcase_add_test(t, odd_ops_come_back);
+    tcase_add_test(t, few_bits_of_activations);
     tcase_add_test(t, integers_of_both_formats);
     tcase_add_test(t, needs_of_floats);
     tcase_add_test(t, damaged_names);

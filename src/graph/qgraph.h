@@ -155,6 +155,12 @@ void *pithp_q_prep(pithp_qgraph *g, pithp_qnode *n,
                    size_t bytes); /* sets and gives node->prep; NULL: no memory */
 pith_status pithp_q_want(const pithp_qgraph *g, const pithp_qnode *n, int i,
                          int ndim); /* int8, so many dimensions */
+/* Does n hold its result to fewer than 8 bits, where its activation alone would not? Formats that know no such bounds cannot say it. */
+bool pithp_q_bounded(const pithp_qgraph *g, const pithp_qnode *n);
+#define PITHP_Q_BOUNDED                                                                                     \
+    "its activations have fewer than 8 bits, and the format cannot bound them; C source can (--format c), " \
+    "or quantize with 8"
+
 /* The factor `real`, after checking that it is finite, positive and that bound * real stays inside 32 bits where the
    contract computes it. `bound`: the largest number that will be scaled; k >= 0 names the channel. */
 pith_status pithp_q_fixed(const pithp_qgraph *g, const pithp_qnode *n, int64_t k, double real, int64_t bound,

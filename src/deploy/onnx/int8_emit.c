@@ -105,6 +105,10 @@ static void outer(pithp_onnx_qemit *e, int at, bool in)
 
 static void emit_node(pithp_onnx_qemit *e, const pithp_qnode *n)
 {
+    if (pithp_q_bounded(e->g, n)) {
+        pithp_onnx_qrefuse(e, n, PITHP_Q_BOUNDED);
+        return;
+    }
     for (size_t i = 0; i < pithp_onnx_qrows_n; i++)
         if (pithp_onnx_qrows[i].op == n->op) {
             pithp_onnx_qrows[i].emit(e, n);

@@ -84,6 +84,10 @@ void pithp_tfl_qput(pithp_tfl_qemit *e, const pithp_qnode *n, const pithp_tfl_qr
 
 static void emit_node(pithp_tfl_qemit *e, const pithp_qnode *n)
 {
+    if (pithp_q_bounded(e->g, n)) {
+        pithp_tfl_qrefuse(e, n, PITHP_Q_BOUNDED);
+        return;
+    }
     for (size_t i = 0; i < pithp_tfl_qrows_n; i++)
         if (pithp_tfl_qrows[i].op == n->op) {
             pithp_tfl_qrows[i].emit(e, n, &pithp_tfl_qrows[i]);

@@ -217,6 +217,16 @@ static void bounds(pithp_qnode *n, const pithp_qtensor *out)
         n->hi = PITHP_MIN(n->hi, pithp_quantize_i8(to[n->attr.act], out->scale[0], out->zero));
 }
 
+bool pithp_q_bounded(const pithp_qgraph *g, const pithp_qnode *n)
+{
+    pithp_qnode free = *n;
+    const int top = n->attr.bits ? 1 << (n->attr.bits - 1) : 0;
+    free.attr.bits = 0;
+    bounds(&free, pithp_q_out(g, n));
+    return top > 0 && top < 128 &&
+           ((n->lo == -top && free.lo < n->lo) || (n->hi == top - 1 && free.hi > n->hi));
+}
+
 static bool check_op(pithp_qgraph *g, const pithp_qnode *n, const int *in)
 {
     if (n->n_in < n->op->min_in || n->n_in > n->op->max_in)
