@@ -305,6 +305,28 @@ START_TEST(only_what_changed)
 }
 END_TEST
 
+/* The share of the epochs that a budget left stays, to the last bit, however fast the machine is the next time. */
+START_TEST(budget_is_kept)
+{
+    lab_row many[ROWS];
+    double scale[2];
+    memcpy(many, rows, sizeof rows);
+    many[0].epochs = 5000; /* more than the budget has, anywhere */
+    for (int i = 0; i < 2; i++) {
+        setup *s = begin(fit_path("budget"), "float");
+        s->l.rows = many;
+        s->l.epochs = 0;
+        s->l.minutes = 0.05;
+        s->stop_after = 1;
+        ck_assert_int_eq(go(s), EXIT_FAILED);
+        scale[i] = s->l.scale;
+        end(s);
+    }
+    suite_check(scale[0] > 0 && scale[0] < 1 && scale[0] == scale[1], "%.17g, then %.17g", scale[0],
+                scale[1]);
+}
+END_TEST
+
 /* Three classes, and a float network that is there already. */
 START_TEST(three_classes)
 {
@@ -345,6 +367,7 @@ int main(void)
     suite_test(s, "words", words);
     suite_test(s, "whole", whole);
     suite_test(s, "only what changed", only_what_changed);
+    suite_test(s, "budget is kept", budget_is_kept);
     suite_test(s, "three classes", three_classes);
     return suite_run("lab", s);
 }

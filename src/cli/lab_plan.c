@@ -200,7 +200,8 @@ static void choose_scale(lab *l)
         const double middle = (low + high) / 2;
         *(total(l, middle) <= 60 * l->minutes ? &low : &high) = middle;
     }
-    l->scale = low > 0 ? low : 1e-6;
+    /* a number that lab.json holds exactly: the search ends at a rounding of epochs, where the last digit decides */
+    l->scale = fmax(floor(1e6 * low), 1) / 1e6;
 }
 
 bool lab_plan(lab *l)
