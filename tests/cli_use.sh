@@ -2,31 +2,24 @@
 # cli_use.sh: what holds for every verb of `pith`: exit status 0 done, 1 failed, 2 wrong use; answers on standard output, all else
 # on standard error; no escape sequence anywhere (NO_COLOR or not), no line that overwrites another where nobody looks.
 # Runs in the build folder.
-set -u
-LC_ALL=C
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-XDG_CACHE_HOME=$dir
-export LC_ALL XDG_CACHE_HOME
-checks=0 failures=0
+suite=cli_use
+. "${top_srcdir:-.}/tests/cli_help.sh"
 esc=$(printf '\033') cr=$(printf '\r')
-
-fail() { failures=$((failures + 1)); echo "cli_use: $*"; sed 's/^/    /' "$dir/err" | tail -n 5; }
 
 # ends STATUS COMMAND...: with that status. What fails says so on standard error and prints no answer.
 ends() {
     want=$1
     shift
     checks=$((checks + 1))
-    "$@" >"$dir/out" 2>"$dir/err" </dev/null
+    "$@" >"$dir/out" 2>"$dir/log" </dev/null
     got=$?
     if [ $got != "$want" ]; then
         fail "status $got instead of $want: $*"
     elif [ "$want" != 0 ] && [ -s "$dir/out" ]; then
         fail "prints an answer though it fails: $*"
-    elif [ "$want" != 0 ] && [ ! -s "$dir/err" ]; then
+    elif [ "$want" != 0 ] && [ ! -s "$dir/log" ]; then
         fail "does not say why: $*"
-    elif cat "$dir/out" "$dir/err" | grep -q "[$esc$cr]"; then
+    elif cat "$dir/out" "$dir/log" | grep -q "[$esc$cr]"; then
         fail "escape sequences or carriage returns in a file: $*"
     fi
 }
@@ -43,7 +36,7 @@ ends 0 ./pith --version
 ends 0 ./pith info --build
 if [ -w /dev/full ]; then
     checks=$((checks + 1))
-    ./pith info efnet-nano --json >/dev/full 2>"$dir/err" && fail "status 0 though nothing could be written"
+    ./pith info efnet-nano --json >/dev/full 2>"$dir/log" && fail "status 0 though nothing could be written"
 fi
 
 # Every verb.
@@ -88,7 +81,7 @@ ends 1 ./pith lr-find --data "$nowhere" -o "$dir/lr.svg"
 ends 1 ./pith data check "$nowhere"
 checks=$((checks + 1))
 left=$(cd "$dir" && echo *)
-[ "$left" = "err out text.pith" ] || fail "left behind: $left"
+[ "$left" = "log out text.pith" ] || fail "left behind: $left"
 
 # A training: plain lines where nobody looks; on a terminal a living line, without colours; on a dumb one plain lines again.
 ends 0 ./pith-draw -o "$dir/set" --train 16 --val 8 --size 32 --quiet
@@ -96,29 +89,27 @@ train="./pith train --data $dir/set --model resnet8 --image-size 32 --batch 8 --
 # shellcheck disable=SC2086 # words
 ends 0 $train --out "$dir/run"
 checks=$((checks + 2))
-[ "$(grep -c '^epoch [12]/2 .*validation' "$dir/err")" = 2 ] || fail "not a line an epoch"
+[ "$(grep -c '^epoch [12]/2 .*validation' "$dir/log")" = 2 ] || fail "not a line an epoch"
 [ "$(grep -c '^accuracy ' "$dir/out")" = 1 ] || fail "no answer on standard output"
 # shellcheck disable=SC2086
 ends 0 $train --out "$dir/run" --json --quiet
 checks=$((checks + 2))
-[ -s "$dir/err" ] && fail "--quiet, and yet progress"
+[ -s "$dir/log" ] && fail "--quiet, and yet progress"
 [ "$(wc -l <"$dir/out")" = 1 ] && grep -q '^{.*}$' "$dir/out" || fail "--json: not one object"
 if command -v script >/dev/null && script -qec true /dev/null >/dev/null 2>&1; then
     on_terminal() { # TERM [NO_COLOR]
         checks=$((checks + 1))
-        TERM=$1 NO_COLOR=${2:-} script -qec "$train --out $dir/run" /dev/null >"$dir/out" 2>"$dir/err" </dev/null ||
+        TERM=$1 NO_COLOR=${2:-} script -qec "$train --out $dir/run" /dev/null >"$dir/out" 2>"$dir/log" </dev/null ||
             fail "on a terminal ($1): status $?"
         checks=$((checks + 1))
         grep -q "$esc" "$dir/out" && fail "on a terminal ($1): escape sequences"
-        sed "s/$cr*\$//" "$dir/out" >"$dir/err"
+        sed "s/$cr*\$//" "$dir/out" >"$dir/log"
     }
     on_terminal xterm
     on_terminal xterm 1
     checks=$((checks + 1))
     on_terminal dumb
-    grep -q "$cr" "$dir/err" && fail "on a dumb terminal: lines are overwritten"
+    grep -q "$cr" "$dir/log" && fail "on a dumb terminal: lines are overwritten"
 fi
 
-echo "cli_use"
-echo "$((100 * (checks - failures) / checks))%: Checks: $checks, Failures: $failures, Errors: 0"
-[ $failures = 0 ]
+finish

@@ -1,25 +1,7 @@
 /* The data floor: pictures made smaller. */
-#include "data/data.h"
-#include "data_help.h"
-#include "suite.h"
+#include "decode_help.h"
 #include <math.h>
 #include <string.h>
-
-static pith_ctx *c;
-static pithp_work work;
-
-static void setup(void)
-{
-    c = ctx_new(NULL, 1);
-    work = (pithp_work){ .c = c };
-}
-
-static void teardown(void)
-{
-    ck_assert_msg(pith_ctx_status(c) == PITH_OK, "%s", pith_error_text(c));
-    pithp_work_free(&work);
-    pith_ctx_free(c);
-}
 
 /* Reducing a constant gives the constant; reducing a picture stays near its local means; nothing reads
    outside. */

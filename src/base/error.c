@@ -2,18 +2,19 @@
 #include "base/base.h"
 #include <string.h>
 
-/* Keeps the first message. */
-static void record(pith_ctx *c, pith_status code, const char *fmt, va_list ap)
+/* Keeps the first message; true if this is it. */
+static bool record(pith_ctx *c, pith_status code, const char *fmt, va_list ap)
 {
+    if (!c || c->status)
+        return false;
     vsnprintf(c->error, sizeof c->error, fmt, ap);
     c->status = code;
+    return true;
 }
 
 #ifdef PITHP_SMALL
 pith_status pithp_error(pith_ctx *c, pith_status code, const char *fmt, ...)
 {
-    if (!c || c->status)
-        return code;
     va_list ap;
     va_start(ap, fmt);
     record(c, code, fmt, ap);
@@ -33,13 +34,12 @@ static const char *short_file(const char *file)
 
 pith_status pithp_error_at(pith_ctx *c, pith_status code, const char *file, int line, const char *fmt, ...)
 {
-    if (!c || c->status)
-        return code;
     va_list ap;
     va_start(ap, fmt);
-    record(c, code, fmt, ap);
+    bool first = record(c, code, fmt, ap);
     va_end(ap);
-    snprintf(c->where, sizeof c->where, "%s:%d", short_file(file), line);
+    if (first)
+        snprintf(c->where, sizeof c->where, "%s:%d", short_file(file), line);
     return code;
 }
 #endif

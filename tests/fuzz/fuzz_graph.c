@@ -1,7 +1,7 @@
 /* The JSON of a model file's graph, changed token by token: what is left must load whole or be refused, and what loads must save. So
    that the fuzzer need not invent graphs, the first byte chooses one of ours (layers of every kind, fake quantization, int8 weights
    held as codes, codebooks, a family); then come changes of 4 bytes: which token (2), how (1), with what (1). */
-#include "file/model_file.h"
+#include "fuzz_model.h"
 #include <pith/nn.h>
 #include <pith/ops.h>
 #include <pith/quant.h>
@@ -128,18 +128,7 @@ static void use(const uint8_t *p, size_t n)
     pithp_st_file f;
     if (pithp_st_open_memory(c, &f, "fuzz", p, n))
         return;
-    pith_model *m = pithp_model_get(&f);
-    if (m) {
-        pithp_st_writer w;
-        pithp_st_writer_init(c, &w);
-        if (pithp_model_put(m, &w) && w.status != PITH_EINVAL)
-            abort();
-        pithp_st_writer_free(&w);
-        pith_model_info(m);
-    } else if (!pith_ctx_status(c)) {
-        abort();
-    }
-    pith_model_free(m);
+    fuzz_model(c, &f);
     pithp_st_close(&f);
 }
 

@@ -2,7 +2,7 @@
    fuzzer need not learn the outer layers first, the first byte chooses: 'g', the rest is the graph's JSON, of
    a file that brings some tensors; 'h', the rest is a header, with 224 bytes of data after it; else the rest
    is the file. */
-#include "file/model_file.h"
+#include "fuzz_model.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,18 +28,7 @@ static void use(pith_ctx *c, const void *p, size_t n)
     for (size_t i = 0; i < f.n_meta; i++)
         if (pithp_st_meta(&f, f.meta[i].key) != f.meta[i].value)
             abort();
-    pith_model *m = pithp_model_get(&f);
-    if (m) { /* what was loaded can be saved */
-        pithp_st_writer w;
-        pithp_st_writer_init(c, &w);
-        if (pithp_model_put(m, &w) && w.status != PITH_EINVAL)
-            abort();
-        pithp_st_writer_free(&w);
-        pith_model_info(m);
-    } else if (!pith_ctx_status(c)) {
-        abort();
-    }
-    pith_model_free(m);
+    fuzz_model(c, &f);
     pithp_st_close(&f);
     (void)*(volatile unsigned *)&sum;
 }
