@@ -3,7 +3,7 @@
 Engines take turns, so that what disturbs one disturbs all; a row's figure is the median of its rounds. PyTorch's best way
 (eager, compiled, traced) is found first, by a short run of each, and only that one competes. Prints the table and writes
 RESULT.json with processor, versions and date. usage: compare.py PITH RESULT.json [rounds=N] [seconds=S] [ROW...]
-ROW: part of a row's name ("train", "efnet-nano 96"); none: all rows.
+ROW: part of a row's name ("train", "efnet-nano 96", "neighbour"); none: all rows.
 """
 import datetime
 import importlib.util
@@ -87,6 +87,34 @@ def measure(pith, row, rounds, seconds, folder):
     return out
 
 
+def neighbour(pith, rounds, seconds, folder):
+    """Training with one processor kept busy by another program, as a share of training undisturbed, by turns."""
+    _, net, options, size, batch, threads, _ = ROWS[0]
+    model = os.path.join(folder, f"{net}-{size}.pith")
+    ours = [pith, "bench", "train", net, "--image-size", str(size), "--batch", str(batch), "--threads", str(threads), "--json",
+            "--seconds"]
+    run(ours + ["0.2", "--save", model])
+    engines = {"pith": lambda: run(ours + [str(seconds)]),
+               "torch": lambda: peer("peer_torch.py", "train", model, batch, threads, seconds, "eager")}
+    runs = {e: {"alone": [], "beside": []} for e in engines}
+    for _ in range(rounds):
+        for e, measured in engines.items():
+            runs[e]["alone"].append(measured()["img_per_s"])
+            busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            try:
+                runs[e]["beside"].append(measured()["img_per_s"])
+            finally:
+                busy.kill()
+                busy.wait()
+    out = {"row": f"neighbour {net} {size} batch {batch} threads {threads}", "must": 0.45}
+    for e, r in runs.items():
+        alone, beside = statistics.median(r["alone"]), statistics.median(r["beside"])
+        out[e] = {"img_per_s": alone, "beside_a_busy_program": beside, "share": beside / alone}
+    print(f"{out['row']:52} " + " | ".join(f"{e} {100 * out[e]['share']:.0f}% of {out[e]['img_per_s']:.1f} img/s" for e in runs),
+          flush=True)
+    return out
+
+
 def show(r):
     line = f"{r['row']:52} pith {r['pith']['img_per_s']:8.1f} img/s {r['pith']['ms']:8.2f} ms {r['pith']['peak_rss_mb']:5.0f} MB"
     for key in ("torch", "onnxruntime"):
@@ -123,6 +151,8 @@ def main(pith, result, *rest):
                 show(rows[-1])
             except RuntimeError as e:
                 print(f"{name}: {e}", flush=True)
+        if not wanted or "neighbour" in wanted:
+            rows.append(neighbour(pith, rounds, seconds, folder))
     with open(result + ".tmp", "w") as f:
         json.dump({"machine": versions(pith), "rounds": rounds, "seconds": seconds, "rows": rows}, f, indent=1)
         f.write("\n")

@@ -62,6 +62,9 @@ class Writer:
             self.add({"add": "Add", "mul": "Mul"}[op], [x, f"t{inputs[1]}"], out)
         elif op == "global_avgpool":
             self.add("GlobalAveragePool", [x], out)
+        elif op == "mean":
+            nchw = [0, 2, 3, 1]
+            self.add("ReduceMean", [x], out, axes=[nchw[i] for i in range(4) if a["axes"] >> i & 1], keepdims=int(a["keep"]))
         elif op == "reshape":
             self.add("Identity", [x], out)  # [N,C] and [N,C,1,1]: GlobalAveragePool keeps the latter
         elif op == "dropout":

@@ -294,6 +294,18 @@ START_TEST(only_what_changed)
     ck_assert_int_eq(unlink(path), 0);
     ck_assert_int_eq(run(out, "prune80-int8,cast", &steps), EXIT_DONE);
     ck_assert(steps > 0 && steps < first); /* prune80 alone */
+    snprintf(path, sizeof path, "%s/steps/prune80/layers.json", out);
+    ck_assert_int_eq(unlink(path), 0);
+    json_t *was = result(out, "prune80");
+    ck_assert_int_eq(run(out, "prune80-int8,cast", &steps), EXIT_DONE);
+    ck_assert_int_eq(steps, 0); /* looked at again, not made again */
+    ck_assert_int_eq(access(path, R_OK), 0);
+    json_t *is = result(out, "prune80");
+    ck_assert(json_equal(json_object_get(was, "accuracy"), json_object_get(is, "accuracy")));
+    ck_assert(json_equal(json_object_get(was, "weights"), json_object_get(is, "weights")));
+    ck_assert(json_equal(json_object_get(was, "seconds"), json_object_get(is, "seconds")));
+    json_decref(was);
+    json_decref(is);
     setup *s = begin(out, "prune80-int8,cast");
     s->l.k.seed = 6;
     ck_assert_int_eq(go(s), EXIT_DONE);

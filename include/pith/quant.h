@@ -82,6 +82,12 @@ PITH_API pith_status pith_quantize(pith_model *m, pith_data *d, pith_quant_cfg c
    errors   as pith_quantize; m is then as it was. Since 0.1. */
 PITH_API pith_status pith_qat(pith_model *m, pith_quant_cfg cfg);
 
+/* After training: m keeps its integers, to the last bit, and loses what only training needs. Batch norms go into weights and
+   biases, weights become codes times scales, so that files hold them in their few bits; masks stay. m is then like one that
+   pith_quantize made, and trains on as such. Weights that are computed (codebooks, or shared by layers) are left as they are.
+   errors   m is then as it was. PITH_EINVAL: m is not quantized. Since 0.1. */
+PITH_API pith_status pith_qat_convert(pith_model *m);
+
 /* Whether m holds fake_quant nodes. Since 0.1. */
 PITH_API bool pith_model_is_quantized(const pith_model *m);
 

@@ -98,6 +98,8 @@ static int run(int argc, char **argv)
             "of the float network, the others in proportion; no budget then"),
         TEXT("only", 0, l.only, "ID,...", "these steps (patterns, or families) and those they come from"),
         TEXT("skip", 0, l.skip, "ID,...", "not these, nor what comes from them"),
+        FLAG("measure", 0, l.measure,
+             "measure again what is made already, as times on a machine that is quiet now"),
         FLAG("list", 0, show, "name all steps and end"),
         REAL("points", 0, l.points, "P", 0, 100, "below float that the answer allows (default 1)"),
         INT("image-size", 0, l.net.image_size, "P", 8, 1024,

@@ -6,7 +6,7 @@
 typedef struct {
     common k;
     const char *out;
-    bool half;
+    bool half, integers;
 } pack_opts;
 
 /* ---- The sizes, side by side ---- */
@@ -47,7 +47,10 @@ static int run_pack(int argc, char **argv)
     pack_opts o = { 0 };
     opt table[] = {
         TEXT("out", 'o', o.out, "FILE", "where the packed model goes"),
-        FLAG("half", 0, o.half, "round biases and shared values to float16 first (the one thing that loses)"),
+        FLAG("integers", 0, o.integers,
+             "of a network quantized while training, keep its integers alone (batch norms folded)"),
+        FLAG("half", 0, o.half,
+             "round biases and shared values to float16 first (the one thing that loses accuracy)"),
         COMMON_OPTS(o.k),
         OPTS_END,
     };
@@ -64,9 +67,11 @@ static int run_pack(int argc, char **argv)
     pith_model *m = c == NULL ? NULL : open_model(c, file, (model_opts){ 0 });
     if (c == NULL)
         return EXIT_FAILED;
-    if (m != NULL && o.half)
+    if (m == NULL || (o.integers && pith_qat_convert(m) != PITH_OK))
+        return failed(c);
+    if (o.half)
         pith_model_round_half(m);
-    if (m == NULL || pith_model_pack(m, o.out, &z) != PITH_OK)
+    if (pith_model_pack(m, o.out, &z) != PITH_OK)
         return failed(c);
     if (o.k.json)
         report_json(&o, &z);

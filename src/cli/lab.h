@@ -57,6 +57,7 @@ typedef struct lab {
     lab_step step[LAB_MOST];
     double scale, epoch_seconds, started;
     bool speed_known;
+    bool measure; /* what is made already is measured again */
     const volatile int *stop;
     /* after every step of a training, for tests; NULL: nobody */
     void (*watch)(void *user, const lab_row *row, const pith_progress *p);

@@ -65,13 +65,23 @@ static bool tflite(lab *l, const lab_row *r, pith_model *m, const int32_t *says,
     return pith_export_tflite(m, path, cfg) == PITH_OK && check(l, path, says, result);
 }
 
+/* What ships of a network quantized while training is its integers, not the floats behind them. */
+static bool pack(const lab *l, const lab_row *r, const pith_model *m, char path[1024], pith_pack_sizes *z)
+{
+    pith_model *copy = pith_model_is_quantized(m) ? pith_model_clone(m) : NULL;
+    bool ok = copy != NULL ? pith_qat_convert(copy) == PITH_OK : !pith_model_is_quantized(m);
+    ok = ok && pith_model_pack(copy != NULL ? copy : m, lab_path(l, r, "model.pack", path), z) == PITH_OK;
+    pith_model_free(copy);
+    return ok;
+}
+
 bool lab_export_step(lab *l, const lab_row *r, pith_model *m, json_t *result, const int32_t *says)
 {
     char packed[1024], file[1024];
     const char *name = "model.pack";
     pith_pack_sizes z;
     bool ships = r->out == LAB_TFLITE || r->out == LAB_TFLITE_HALF;
-    if (pith_model_pack(m, lab_path(l, r, name, packed), &z) != PITH_OK)
+    if (!pack(l, r, m, packed, &z))
         return false;
     if (ships && tflite(l, r, m, says, result)) {
         name = "model.tflite";

@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Raised when what a step does or measures has changed: older results are then made again. */
+/* Raised when what a step does has changed: its model is then made again. */
 #define LAB_FORMAT "1"
+/* Raised when more is told of a model than before: it is then looked at again, and stays. */
+enum { LAB_MEASURED = 2 };
 
 const char *lab_status(const lab *l, int i)
 {
@@ -66,22 +68,31 @@ static pith_model *load_last(lab *l, int i, char weights[24])
     return m;
 }
 
-/* Made of the same, done, and all there. */
-bool lab_cached(lab *l, int i)
+/* Made of the same, and done: the model that was told of is there. */
+static bool made(lab *l, int i)
 {
-    char path[1024], weights[24] = "";
+    char weights[24] = "";
     load_result(l, i);
     if (strcmp(lab_status(l, i), "done") != 0 || strcmp(text_of(l, i, "inputs"), l->step[i].inputs) != 0)
-        return false;
-    const int64_t bytes =
-        json_integer_value(json_object_get(json_object_get(l->step[i].result, "bytes"), "file"));
-    if (lab_file_bytes(lab_path(l, &l->rows[i], text_of(l, i, "exported"), path)) != bytes ||
-        lab_file_bytes(lab_path(l, &l->rows[i], "val.csv", path)) <= 0)
         return false;
     pith_model_free(load_last(l, i, weights));
     pith_ctx_clear(l->c);
     return strcmp(weights, text_of(l, i, "weights")) == 0;
 }
+
+/* Everything that is told of it today was told, and its files are there. */
+static bool measured(const lab *l, int i)
+{
+    char path[1024];
+    const json_t *result = l->step[i].result;
+    const int64_t bytes = json_integer_value(json_object_get(json_object_get(result, "bytes"), "file"));
+    return json_integer_value(json_object_get(result, "measured")) == LAB_MEASURED &&
+           lab_file_bytes(lab_path(l, &l->rows[i], text_of(l, i, "exported"), path)) == bytes &&
+           lab_file_bytes(lab_path(l, &l->rows[i], "val.csv", path)) > 0 &&
+           lab_file_bytes(lab_path(l, &l->rows[i], "layers.json", path)) > 0;
+}
+
+bool lab_cached(lab *l, int i) { return made(l, i) && measured(l, i); }
 
 /* ---- result.json ---- */
 /* What names the parent in that verb's command. */
@@ -202,6 +213,33 @@ static pith_status make(lab *l, int i, bool resume)
     return s;
 }
 
+/* The end of a step that took `seconds`: its model looked at, all of it told. What goes wrong is its result. */
+static void conclude(lab *l, int i, json_t *result, double seconds, double began)
+{
+    if (measure(l, i, result)) {
+        json_object_set_new(result, "measured", json_integer(LAB_MEASURED));
+        json_object_set_new(result, "seconds",
+                            json_real(began > 0 ? seconds + lab_clock() - began : seconds));
+        if (json_array_size(l->warnings) > 0)
+            json_object_set(result, "warnings", l->warnings);
+        if (put_result(l, i, result))
+            return;
+    } else {
+        json_decref(result);
+    }
+    tell(l, i, "failed", pith_ctx_status(l->c) ? pith_error_text(l->c) : l->reason);
+}
+
+/* The model stays as it was made, with the time that took and the warnings of that day. */
+static void again(lab *l, int i)
+{
+    const json_t *was = l->step[i].result, *warnings = json_object_get(was, "warnings");
+    const double seconds = json_number_value(json_object_get(was, "seconds"));
+    if (warnings != NULL)
+        json_array_extend(l->warnings, (json_t *)(uintptr_t)warnings);
+    conclude(l, i, head(l, i, "done"), seconds, 0);
+}
+
 static bool fresh(lab *l, int i)
 {
     const double began = lab_clock();
@@ -215,17 +253,10 @@ static bool fresh(lab *l, int i)
         put_result(l, i, j);
         return false;
     }
-    json_t *result = head(l, i, "done");
-    if (s == PITH_OK && measure(l, i, result)) {
-        json_object_set_new(result, "seconds", json_real(before + lab_clock() - began));
-        if (json_array_size(l->warnings) > 0)
-            json_object_set(result, "warnings", l->warnings);
-        if (put_result(l, i, result))
-            return true;
-    } else {
-        json_decref(result);
-    }
-    tell(l, i, "failed", pith_ctx_status(l->c) ? pith_error_text(l->c) : l->reason);
+    if (s == PITH_OK)
+        conclude(l, i, head(l, i, "done"), before, began);
+    else
+        tell(l, i, "failed", pith_ctx_status(l->c) ? pith_error_text(l->c) : l->reason);
     return true;
 }
 
@@ -261,6 +292,10 @@ bool lab_do(lab *l, int i)
         return true;
     }
     lab_inputs(l, i);
-    l->step[i].cached = lab_cached(l, i);
-    return l->step[i].cached || fresh(l, i);
+    if (!made(l, i))
+        return fresh(l, i);
+    l->step[i].cached = measured(l, i) && !l->measure;
+    if (!l->step[i].cached)
+        again(l, i);
+    return true;
 }

@@ -10,17 +10,17 @@
     }
 #define QAT(id, title, words, out, promise)                                    \
     {                                                                          \
-        id, title, "qat", "float", "qat", words, NULL, 4, 1.8, 0, out, promise \
+        id, title, "qat", "float", "qat", words, NULL, 6, 1.8, 0, out, promise \
     }
 #define PRUNE(id, title, words, promise)                                                                     \
     {                                                                                                        \
         id, title, "prune", "float", "prune", words " --lr 0.03 --warmup 0.5", NULL, 5, 1.05, 0, LAB_TFLITE, \
             promise                                                                                          \
     }
-#define SHARED(id, title, family, from, bits, promise)                                                      \
+#define SHARED(id, title, family, from, bits, epochs, promise)                                              \
     {                                                                                                       \
         id, title, family, from, "quantize", "--scheme codebook --bits-weights " bits " --bits-ends " bits, \
-            "--lr 0.001 --warmup 0.1", 1, 1.2, 0, LAB_PACK_HALF, promise                                    \
+            "--lr 0.001 --warmup 0.1", epochs, 1.2, 0, LAB_PACK_HALF, promise                               \
     }
 
 const lab_row lab_rows[] = {
@@ -29,7 +29,7 @@ const lab_row lab_rows[] = {
     { "float16", "float16 weights", "cast", "float", "quantize", "--scheme float16", NULL, 0, 0, 0,
       LAB_TFLITE_HALF, "the same class on at least 99.8%" },
     { "dynamic", "int8 weights, activations as they come", "cast", "float", "quantize", "--scheme dynamic",
-      NULL, 0, 0, 0, LAB_TFLITE, "" },
+      NULL, 0, 0, 0, LAB_TFLITE, "the same class on at least 99% in LiteRT" },
 
     PTQ("ptq-w8a8", "int8, after training (min-max)", "", 600, LAB_TFLITE, "within 0.3 of float"),
     PTQ("ptq-average", "int8, ranges by moving average", "--calib average", 600, LAB_TFLITE, ""),
@@ -48,18 +48,20 @@ const lab_row lab_rows[] = {
 
     QAT("qat-w8a8", "int8, trained on", "", LAB_TFLITE, "within 0.1 of float"),
     QAT("qat-w4a8", "4-bit weights, trained on", "--bits-weights 4", LAB_TFLITE, "within 0.3 of float"),
+    QAT("qat-w2a8", "2-bit weights, trained on", "--bits-weights 2", LAB_TFLITE, "within 3 of float"),
     QAT("qat-w4a4", "4 bits, trained on", "--bits-weights 4 --bits-activations 4", LAB_PACK,
         "within 1.5 of float"),
 
-    SHARED("code4", "16 shared values a layer, trained", "codebook", "float", "4", ""),
-    SHARED("code2", "4 shared values a layer, trained", "codebook", "float", "2", "within 2 of float"),
+    SHARED("code4", "16 shared values a layer, trained", "codebook", "float", "4", 1, ""),
+    SHARED("code2", "4 shared values a layer, trained", "codebook", "float", "2", 4, "within 2 of float"),
 
-    PRUNE("prune50", "half of the weights at zero", "--target 0.5 --layers HEAD=0.5", ""),
-    PRUNE("prune80", "80% of the weights at zero", "--target 0.8 --layers HEAD=0.8", ""),
-    PRUNE("prune90", "90% of the weights at zero", "--target 0.9 --layers HEAD=0.9", ""),
+    PRUNE("prune50", "half of the weights at zero", "--target 0.5 --layers HEAD=0.5", "within 0.3 of float"),
+    PRUNE("prune80", "80% of the weights at zero", "--target 0.8 --layers HEAD=0.8", "within 1 of float"),
+    PRUNE("prune90", "90% of the weights at zero", "--target 0.9 --layers HEAD=0.9", "within 2.5 of float"),
     PRUNE("prune-2of4", "2 of every 4 weights at zero", "--granularity 2:4 --skip FIRST", ""),
     { "channels50", "half of the multiply-adds removed", "channels", "float", "prune",
-      "--granularity channel --remove --target 0.5 --lr 0.03 --warmup 0.5", NULL, 6, 0.7, 0, LAB_TFLITE, "" },
+      "--granularity channel --remove --target 0.5 --lr 0.03 --warmup 0.5", NULL, 6, 0.7, 0, LAB_TFLITE,
+      "within 1.5 of float, 40% faster" },
 
     { "student", "half width, taught by float", "distill", "float", "distill", "--width 0.5", NULL, 40, 0.8,
       0, LAB_TFLITE, "" },
@@ -67,7 +69,9 @@ const lab_row lab_rows[] = {
     { "prune80-int8", "80% at zero, then int8", "combination", "prune80", "quantize", "", NULL, 0, 0, 600,
       LAB_TFLITE, "" },
     SHARED("prune80-code4", "80% at zero, 16 shared values (deep compression)", "combination", "prune80", "4",
-           ""),
+           1, "16 times smaller, within 1 of float"),
+    SHARED("prune90-code4", "90% at zero, 16 shared values (deep compression)", "combination", "prune90", "4",
+           1, "25 times smaller, within 2.5 of float"),
     { "channels50-int8", "half of the multiply-adds, int8", "combination", "channels50", "quantize", "", NULL,
       0, 0, 600, LAB_TFLITE, "" },
     { "student-int8", "half width, int8", "combination", "student", "quantize", "", NULL, 0, 0, 600,

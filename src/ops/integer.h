@@ -77,6 +77,10 @@ const pith_tensor *
 pithp_grid_of(const pith_tensor *t); /* the fake_quant node whose grid t's value lies on; NULL: none */
 bool pithp_model_quantized(const pith_model *m); /* holds fake_quant nodes */
 
+/* The values that the fake_quant node f of weights gives: whatever stands before it (folding, masks) has its say. As many as f
+   has elements, freed with pithp_free; NULL after an error. */
+pith_real *pithp_fq_weight_values(pith_ctx *c, const pith_tensor *f);
+
 /* The integer graph of a model with fake_quant nodes: scales and zero points are read off these and nothing else. One input
    and one output, int8. NULL after an error that names the layer. The graph is the context's; free it early. */
 pithp_qgraph *pithp_lower_model(const pith_model *m);

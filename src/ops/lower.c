@@ -83,14 +83,14 @@ bool pithp_bias_quantize(double bias, float scale, int32_t *q)
 }
 
 /* ---- Layers with weights ---- */
-/* The values that the fake_quant node of the weights gives: whatever stands before it (folding, masks) has its say. */
-static pith_real *weight_values(const pithp_lower *l, pith_tensor *w)
+pith_real *pithp_fq_weight_values(pith_ctx *c, const pith_tensor *f)
 {
+    pith_tensor *w = (pith_tensor *)(uintptr_t)f;
     int64_t n = pithp_count(w->shape);
-    pith_real *copy = PITHP_NEW_N(l->c, pith_real, n);
+    pith_real *copy = PITHP_NEW_N(c, pith_real, n);
     pith_plan *p = copy == NULL ? NULL : pith_plan_new(&w, 1, (pith_plan_cfg){ 0 });
     if (p == NULL || pith_plan_forward(p, 0, 0) != PITH_OK) {
-        pithp_free(l->c, copy);
+        pithp_free(c, copy);
         copy = NULL;
     } else {
         memcpy(copy, pith_plan_value(p, w), (size_t)n * sizeof *copy);
@@ -179,7 +179,7 @@ static bool zeros_stay(const pithp_lower *l, const weights *w, const int8_t *q)
 static int weights_const(pithp_lower *l, const weights *w)
 {
     int64_t n = pithp_count(w->f->shape);
-    pith_real *v = weight_values(l, (pith_tensor *)(uintptr_t)w->f);
+    pith_real *v = pithp_fq_weight_values(l->c, w->f);
     int8_t *q = pithp_alloc(l->c, (size_t)n, 1);
     int id = PITHP_QNONE;
     char *name = pithp_sprintf(l->c, "%s/weight", layer(w->s->t));
