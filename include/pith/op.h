@@ -106,7 +106,11 @@ struct pith_op {
         *integer; /* pith's own ops: their integer form (src/ops/integer.h); NULL: none */
     const struct pithp_channels
         *channels; /* pith's own ops: which channels go together (src/ops/channels.h); NULL: all stay */
-    int alias;     /* 1 + i: the result is operand i's memory seen with another shape (reshape); 0: none */
+    uint32_t
+        by_sample; /* bit i: operand i may count samples in its first dimension, and then, in inference, each sample of
+                           the result depends on that sample of the operands alone; plans run such ops sample by sample.
+                           0: samples may mix */
+    int alias;      /* 1 + i: the result is operand i's memory seen with another shape (reshape); 0: none */
     int grad_alias; /* 1 + i: dL/din(i) equals dL/dout, so the plan may let them share memory; 0: none. If it does,
                           in[i].grad is NULL in backward */
 };

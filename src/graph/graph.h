@@ -194,6 +194,9 @@ struct pith_plan {
     uint64_t fwd_count; /* forwards made by pith_backward: keys their random numbers */
     bool ran;
     double *best_ms; /* of every step, forward and backward, while profiling; else NULL */
+    pith_plan *
+        *lanes; /* [n_lanes] plans of one sample that do the work (lanes.c); none: the steps above do */
+    int n_lanes;
 };
 
 /* Times: forward of step s is s, its backward 2*n_steps-1-s; -1 is before, 2*n_steps after the run. */
@@ -210,5 +213,17 @@ pith_status pithp_plan_autograd(pith_plan *p);                      /* who needs
 pith_status pithp_plan_layout(pith_plan *p);                        /* lifetimes, blocks, the arena */
 pith_status pithp_plan_bind(pith_plan *p, int64_t n);               /* pointers and shapes into the calls */
 int pithp_plan_block(pith_plan *p, size_t bytes, int from, int to); /* -1: no memory */
+void *pithp_plan_data(const pith_plan *p, int v);                   /* of value v */
+void pithp_steps_forward(pith_plan *p, uint64_t step);              /* every step of a bound plan */
+
+/* lanes.c. make: p has steps and shapes; n_lanes stays 0 where lanes cannot be, or would not pay. */
+pith_status pithp_lanes_make(pith_plan *p, pith_tensor *const *targets, int n_targets);
+void pithp_lanes_forward(pith_plan *p, int64_t n, uint64_t step);
+const char *pithp_lanes_nonfinite(pith_plan *p);
+size_t pithp_lanes_bytes(const pith_plan *p);
+void pithp_lanes_free(pith_plan *p);
+pith_plan *pithp_plan_lane(pith_tensor *const *targets, int n_targets,
+                           pith_plan_cfg cfg); /* of one thread, owned by the caller */
+void pithp_plan_release(pith_plan *p);         /* NULL is allowed */
 
 #endif

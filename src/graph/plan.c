@@ -4,9 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-static void plan_destroy(pith_ctx *c, pithp_obj *o)
+void pithp_plan_release(pith_plan *p)
 {
-    pith_plan *p = (pith_plan *)o;
+    if (p == NULL)
+        return;
+    pith_ctx *c = p->g->ctx;
     for (int i = 0; i < p->n_values; i++) {
         pith_tensor *t = p->values[i].t;
         if (t->last_plan == p)
@@ -16,6 +18,7 @@ static void plan_destroy(pith_ctx *c, pithp_obj *o)
         if (t->back_plan == p)
             t->back_plan = NULL;
     }
+    pithp_lanes_free(p);
     for (int s = 0; s < p->n_steps; s++) {
         pithp_free(c, p->steps[s].attr);
         pithp_free(c, p->steps[s].fwd_in);
@@ -27,6 +30,12 @@ static void plan_destroy(pith_ctx *c, pithp_obj *o)
     pithp_free(c, p->arena);
     pithp_free(c, p->best_ms);
     pithp_free(c, p);
+}
+
+static void plan_destroy(pith_ctx *c, pithp_obj *o)
+{
+    (void)c;
+    pithp_plan_release((pith_plan *)o);
 }
 
 void pith_plan_free(pith_plan *p)
@@ -68,7 +77,7 @@ static pith_status infer_step(pith_plan *p, pithp_step *s, bool sizes)
                      .in_dtype = types,
                      .train = p->cfg.train,
                      .constant = constant,
-                     .threads = c->threads };
+                     .threads = p->env.threads };
     int64_t count;
     if (!s->op->shape(&q))
         return c->status ? c->status : pithp_error(c, PITH_ESHAPE, "op %s: shapes", s->op->name);
@@ -105,7 +114,7 @@ pith_status pithp_plan_infer(pith_plan *p, int64_t n)
 }
 
 /* ---- Pointers ---- */
-static void *value_data(const pith_plan *p, int v)
+void *pithp_plan_data(const pith_plan *p, int v)
 {
     while (p->values[v].mem == PITHP_MEM_ALIAS)
         v = p->values[v].alias;
@@ -136,7 +145,8 @@ static void bind_step(pith_plan *p, int index)
         if (s->in[i] < 0)
             continue;
         const pithp_value *v = &p->values[s->in[i]];
-        s->fwd_in[i] = (pith_val){ .shape = v->shape, .dtype = v->dtype, .data = value_data(p, s->in[i]) };
+        s->fwd_in[i] =
+            (pith_val){ .shape = v->shape, .dtype = v->dtype, .data = pithp_plan_data(p, s->in[i]) };
         if (v->raw)
             s->fwd_in[i].norm = &v->norm;
         s->bwd_in[i] = s->fwd_in[i];
@@ -147,19 +157,20 @@ static void bind_step(pith_plan *p, int index)
         s->bwd_in[i].grad_add = s->grad_add[i];
     }
     pithp_value *out = &p->values[s->out];
-    s->fwd = (pith_call){ .op = s->op,
-                          .attr = s->attr,
-                          .name = s->t->name,
-                          .n_in = s->n_in,
-                          .in = s->fwd_in,
-                          .out = { .shape = out->shape, .dtype = out->dtype, .data = value_data(p, s->out) },
-                          .aux = block_data(p, s->aux_block),
-                          .scratch = block_data(p, s->scratch_block),
-                          .keep = block_data(p, s->keep_block),
-                          .env = &p->env,
-                          .train = p->cfg.train,
-                          .seed = p->g->ctx->cfg.seed,
-                          .node = s->t->id };
+    s->fwd =
+        (pith_call){ .op = s->op,
+                     .attr = s->attr,
+                     .name = s->t->name,
+                     .n_in = s->n_in,
+                     .in = s->fwd_in,
+                     .out = { .shape = out->shape, .dtype = out->dtype, .data = pithp_plan_data(p, s->out) },
+                     .aux = block_data(p, s->aux_block),
+                     .scratch = block_data(p, s->scratch_block),
+                     .keep = block_data(p, s->keep_block),
+                     .env = &p->env,
+                     .train = p->cfg.train,
+                     .seed = p->g->ctx->cfg.seed,
+                     .node = s->t->id };
     if (out->raw) {
         out->norm = pithp_raw_rule_of(s->op)->norm(&s->fwd);
         s->fwd.out.norm = &out->norm;
@@ -207,6 +218,48 @@ static void choose_loss(pith_plan *p, const pith_tensor *first)
     p->loss = p->cfg.train && scalar ? p->value_of[first->id] : -1;
 }
 
+static pith_plan *plan_begin(pithp_graph *g, pith_plan_cfg cfg, int threads)
+{
+    pith_ctx *c = g->ctx;
+    pith_plan *p = PITHP_NEW(c, pith_plan);
+    if (p == NULL)
+        return NULL;
+    p->g = g;
+    p->cfg = cfg;
+    p->batch = cfg.batch ? cfg.batch : 1;
+    p->version = g->version;
+    p->env = (pithp_env){ .threads = threads, .k = pithp_kern_get(c->isa), .blas = &c->blas };
+    p->loss = -1;
+    return p;
+}
+
+static pith_status plan_make(pith_plan *p, pith_tensor *const *targets, int n_targets)
+{
+    pith_status s = pithp_plan_collect(p, targets, n_targets);
+    if (s == PITH_OK && p->cfg.train && !p->cfg.no_fuse)
+        pithp_plan_raw(p);
+    if (s == PITH_OK)
+        s = pithp_plan_infer(p, p->batch);
+    if (s == PITH_OK)
+        s = pithp_lanes_make(p, targets, n_targets);
+    if (s != PITH_OK || p->n_lanes > 0)
+        return s;
+    choose_loss(p, targets[0]);
+    s = pithp_plan_autograd(p);
+    if (s == PITH_OK)
+        s = pithp_plan_layout(p);
+    return s == PITH_OK ? pithp_plan_bind(p, p->batch) : s;
+}
+
+pith_plan *pithp_plan_lane(pith_tensor *const *targets, int n_targets, pith_plan_cfg cfg)
+{
+    pith_plan *p = plan_begin(targets[0]->g, cfg, 1);
+    if (p == NULL || plan_make(p, targets, n_targets) == PITH_OK)
+        return p;
+    pithp_plan_release(p);
+    return NULL;
+}
+
 pith_plan *pith_plan_new(pith_tensor *const *targets, int n_targets, pith_plan_cfg cfg)
 {
     if (n_targets < 1 || targets[0] == NULL)
@@ -223,32 +276,14 @@ pith_plan *pith_plan_new(pith_tensor *const *targets, int n_targets, pith_plan_c
                     cfg.image_size);
         return NULL;
     }
-    pith_plan *p = PITHP_NEW(c, pith_plan);
+    pith_plan *p = plan_begin(targets[0]->g, cfg, c->threads);
     if (p == NULL)
         return NULL;
-    p->g = targets[0]->g;
-    p->cfg = cfg;
-    p->batch = cfg.batch ? cfg.batch : 1;
-    p->version = p->g->version;
-    p->env = (pithp_env){ .threads = c->threads, .k = pithp_kern_get(c->isa), .blas = &c->blas };
-    p->loss = -1;
     pithp_own(c, &p->obj, plan_destroy);
-    pith_status s = pithp_plan_collect(p, targets, n_targets);
-    if (s == PITH_OK && cfg.train && !cfg.no_fuse)
-        pithp_plan_raw(p);
-    if (s == PITH_OK)
-        s = pithp_plan_infer(p, p->batch);
-    if (s == PITH_OK)
-        choose_loss(p, targets[0]);
-    if (s == PITH_OK)
-        s = pithp_plan_autograd(p);
-    if (s == PITH_OK)
-        s = pithp_plan_layout(p);
-    if (s == PITH_OK)
-        s = pithp_plan_bind(p, p->batch);
-    if (s == PITH_OK) {
-        pithp_log(c, PITH_LOG_DEBUG, "plan: %d steps, batch %lld, %s, arena %.1f MB", p->n_steps,
-                  (long long)p->batch, cfg.train ? "train" : "infer", (double)p->arena_bytes / 1e6);
+    if (plan_make(p, targets, n_targets) == PITH_OK) {
+        pithp_log(c, PITH_LOG_DEBUG, "plan: %d steps, batch %lld, %s, arena %.1f MB, %d lanes", p->n_steps,
+                  (long long)p->batch, cfg.train ? "train" : "infer", (double)pith_plan_bytes(p) / 1e6,
+                  p->n_lanes);
         return p;
     }
     pith_plan_free(p);
@@ -266,7 +301,7 @@ static int value_index(const pith_plan *p, const pith_tensor *t)
 void *pith_plan_input(pith_plan *p, const pith_tensor *t)
 {
     int v = value_index(p, t);
-    return v < 0 || t->kind != PITHP_NODE_INPUT ? NULL : value_data(p, v);
+    return v < 0 || t->kind != PITHP_NODE_INPUT ? NULL : pithp_plan_data(p, v);
 }
 
 const void *pith_plan_value(const pith_plan *p, const pith_tensor *t)
@@ -274,7 +309,7 @@ const void *pith_plan_value(const pith_plan *p, const pith_tensor *t)
     int v = value_index(p, t);
     if (v < 0)
         return NULL;
-    return p->values[v].target || t->kind != PITHP_NODE_OP ? value_data(p, v) : NULL;
+    return p->values[v].target || t->kind != PITHP_NODE_OP ? pithp_plan_data(p, v) : NULL;
 }
 
 const pith_real *pith_plan_grad(const pith_plan *p, const pith_tensor *t)
@@ -283,4 +318,4 @@ const pith_real *pith_plan_grad(const pith_plan *p, const pith_tensor *t)
     return v < 0 || !(p->values[v].target || t->kind != PITHP_NODE_OP) ? NULL : value_grad(p, v);
 }
 
-size_t pith_plan_bytes(const pith_plan *p) { return p->arena_bytes; }
+size_t pith_plan_bytes(const pith_plan *p) { return p->arena_bytes + pithp_lanes_bytes(p); }

@@ -21,6 +21,8 @@ void pithp_run_timed(void (*fn)(const pith_call *), const pith_call *k, double *
 
 pith_status pith_plan_profile(pith_plan *p, bool on)
 {
+    if (p->n_lanes > 0) /* one of them speaks for all */
+        return pith_plan_profile(p->lanes[0], on);
     pithp_free(p->g->ctx, p->best_ms);
     p->best_ms = NULL;
     if (!on)
@@ -57,8 +59,22 @@ static void count_bytes(const pithp_step *s, pith_step_facts *f)
     }
 }
 
+/* Of a step that the lanes do for all samples together. */
+static bool step_of_lanes(const pith_plan *p, int i, pith_step_facts *f)
+{
+    if (!pith_plan_step(p->lanes[0], i, f))
+        return false;
+    f->out.d[0] = p->bound;
+    f->forward_ms *= (double)p->bound / p->n_lanes;
+    f->macs *= p->bound;
+    f->bytes_forward *= p->bound;
+    return true;
+}
+
 bool pith_plan_step(const pith_plan *p, int i, pith_step_facts *f)
 {
+    if (p->n_lanes > 0)
+        return step_of_lanes(p, i, f);
     if (i < 0 || i >= p->n_steps)
         return false;
     const pithp_step *s = &p->steps[i];

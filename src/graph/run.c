@@ -21,6 +21,10 @@ static pith_status rebind(pith_plan *p, int64_t n)
                            (long long)p->batch, (long long)n);
     if (n == p->bound)
         return PITH_OK;
+    if (p->n_lanes > 0) {
+        p->bound = n;
+        return PITH_OK;
+    }
     pith_status s = pithp_plan_infer(p, n);
     return s ? s : pithp_plan_bind(p, n);
 }
@@ -33,6 +37,15 @@ static void run(void (*fn)(const pith_call *), const pith_call *k, double *best,
         pithp_run_timed(fn, k, best + at);
 }
 
+void pithp_steps_forward(pith_plan *p, uint64_t step)
+{
+    for (int i = 0; i < p->n_steps; i++) {
+        p->steps[i].fwd.step = p->steps[i].bwd.step = step;
+        run(p->steps[i].op->forward, &p->steps[i].fwd, p->best_ms, 2 * i);
+        p->steps[i].fwd.kept = p->steps[i].fwd.keep != NULL;
+    }
+}
+
 pith_status pith_plan_forward(pith_plan *p, int64_t n, uint64_t step)
 {
     pith_status s = usable(p);
@@ -40,11 +53,10 @@ pith_status pith_plan_forward(pith_plan *p, int64_t n, uint64_t step)
         s = rebind(p, n);
     if (s != PITH_OK)
         return s;
-    for (int i = 0; i < p->n_steps; i++) {
-        p->steps[i].fwd.step = p->steps[i].bwd.step = step;
-        run(p->steps[i].op->forward, &p->steps[i].fwd, p->best_ms, 2 * i);
-        p->steps[i].fwd.kept = p->steps[i].fwd.keep != NULL;
-    }
+    if (p->n_lanes > 0)
+        pithp_lanes_forward(p, p->bound, step);
+    else
+        pithp_steps_forward(p, step);
     for (int v = 0; v < p->n_values; v++)
         if (p->values[v].target)
             p->values[v].t->last_plan = p;
@@ -84,6 +96,8 @@ const char *pith_plan_find_nonfinite(pith_plan *p)
 {
     if (usable(p) != PITH_OK)
         return NULL;
+    if (p->n_lanes > 0)
+        return pithp_lanes_nonfinite(p);
     for (int v = 0; v < p->n_values; v++) {
         const pithp_value *x = &p->values[v];
         if (x->step >= 0 || x->dtype != PITH_F32)

@@ -77,6 +77,7 @@ static const pithp_channels channels = { .ties = ties, .scale = 1 };
 const pith_op pithp_op_batch_norm = { .name = "batch_norm",
                                       .min_in = 5,
                                       .max_in = 5,
+                                      .by_sample = 1,
                                       .channels = &channels,
                                       .attr_size = sizeof(pithp_bn_attr),
                                       .fields = fields,

@@ -29,6 +29,7 @@ void pithp_binary_exact(const pithp_point *p, const pithp_iarith *g,
         .backward = backward,                                                 \
         .reads = (reads_),                                                    \
         .integer = (integer_),                                                \
+        .by_sample = 3,                                                       \
         .channels = (channels_),                                              \
     };                                                                        \
     pith_tensor *pith_##op_name(pith_tensor *a, pith_tensor *b)               \

@@ -24,6 +24,7 @@ const pith_op pithp_op_clip = {
     .name = "clip",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &pithp_channels_same,
     .attr_size = sizeof(pithp_unary_attr),
     .fields = fields,

@@ -112,6 +112,7 @@ const pith_op pithp_op_concat = {
     .name = "concat",
     .min_in = 1,
     .max_in = PITH_OP_MAX_IN,
+    .by_sample = (1u << PITH_OP_MAX_IN) - 1,
     .channels = &channels,
     .attr_size = sizeof(concat_attr),
     .fields = fields,

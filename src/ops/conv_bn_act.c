@@ -186,7 +186,7 @@ static int64_t fused_macs(const pith_infer *q)
         .name = name_, .min_in = 6, .max_in = N_IN, .attr_size = sizeof(attr_t), .shape = fused_shape,      \
         .forward = fused_forward, .backward = fused_backward, .macs = fused_macs,                           \
         .reads = PITH_READS_IN(X) | PITH_READS_IN(W) | (reads_), .no_grad = 1u << RUN_MEAN | 1u << RUN_VAR, \
-        .state = 1u << RUN_MEAN | 1u << RUN_VAR, .grad_alias = RES + 1                                      \
+        .state = 1u << RUN_MEAN | 1u << RUN_VAR, .by_sample = 1u << X | 1u << RES, .grad_alias = RES + 1    \
     }
 
 const pith_op pithp_op_conv_bn_act = FUSED_OP("conv_bn_act", 0);

@@ -85,6 +85,7 @@ const pith_op pithp_op_dense = {
     .name = "dense",
     .min_in = 2,
     .max_in = 3,
+    .by_sample = 1,
     .channels = &channels,
     .shape = shape,
     .forward = forward,

@@ -91,6 +91,7 @@ const pith_op pithp_op_drop_connect = {
     .name = "drop_connect",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &pithp_channels_same,
     .attr_size = sizeof(drop_attr),
     .fields = fields,

@@ -87,6 +87,7 @@ const pith_op pithp_op_dropout = {
     .name = "dropout",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &pithp_channels_same,
     .attr_size = sizeof(dropout_attr),
     .fields = fields,

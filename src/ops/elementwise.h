@@ -30,6 +30,7 @@ void pithp_unary_backward(const pith_call *k, pithp_unary f);
         .backward = backward,                        \
         .reads = (reads_),                           \
         .integer = (integer_),                       \
+        .by_sample = 1,                              \
         .channels = &pithp_channels_same,            \
     };                                               \
     pith_tensor *pith_##op_name(pith_tensor *x) { return pithp_apply1(&pithp_op_##op_name, NULL, x); }

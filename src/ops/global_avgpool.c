@@ -64,6 +64,7 @@ const pith_op pithp_op_global_avgpool = {
     .name = "global_avgpool",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &pithp_channels_last,
     .shape = shape,
     .forward = forward,

@@ -39,6 +39,7 @@ const pith_op pithp_op_log_softmax = {
     .name = "log_softmax",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .shape = pithp_rows_shape,
     .forward = forward,
     .backward = backward,

@@ -94,6 +94,7 @@ const pith_op pithp_op_maxpool = {
     .name = "maxpool",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &pithp_channels_last,
     .attr_size = sizeof(pith_pool_cfg),
     .fields = pithp_pool_fields,

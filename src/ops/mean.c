@@ -29,6 +29,7 @@ const pith_op pithp_op_mean = {
     .name = "mean",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &pithp_axes_channels,
     .attr_size = sizeof(pithp_axes_attr),
     .fields = pithp_axes_fields,

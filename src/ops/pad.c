@@ -127,6 +127,7 @@ const pith_op pithp_op_pad = {
     .name = "pad",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &channels,
     .attr_size = sizeof(pad_attr),
     .fields = fields,

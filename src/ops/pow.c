@@ -70,6 +70,7 @@ const pith_op pithp_op_pow = {
     .name = "pow",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &pithp_channels_same,
     .attr_size = sizeof(pow_attr),
     .fields = fields,

@@ -146,6 +146,7 @@ const pith_op pithp_op_reshape = {
     .name = "reshape",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &channels,
     .attr_size = sizeof(reshape_attr),
     .fields = fields,

@@ -22,6 +22,7 @@ const pith_op pithp_op_scale = {
     .name = "scale",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &pithp_channels_same,
     .attr_size = sizeof(pithp_unary_attr),
     .fields = fields,

@@ -18,6 +18,7 @@ const pith_op pithp_op_stop_gradient = {
     .name = "stop_gradient",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &pithp_channels_same,
     .shape = shape,
     .forward = forward,

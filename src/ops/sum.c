@@ -9,6 +9,7 @@ const pith_op pithp_op_sum = {
     .name = "sum",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &pithp_axes_channels,
     .attr_size = sizeof(pithp_axes_attr),
     .fields = pithp_axes_fields,
