@@ -66,6 +66,22 @@
     g.dispatchEvent(new FocusEvent("blur"));
   });
 
+  /* The heat over pictures goes and comes. */
+  var heat = document.getElementById("heat");
+  function heats() { return all(".cam .heat").filter(function (i) { return getComputedStyle(i).display !== "none"; }).length; }
+  if (heat) {
+    var warm = heats(), over = all(".cam");
+    check(warm > 0 && warm === over.length && heat.checked, "heat: " + warm + " of " + over.length + " pictures");
+    document.querySelector("label[for=heat]").click();
+    check(heats() === 0, "heat: it stays");
+    heat.click();
+    check(heats() === warm, "heat: it does not come back");
+    over.forEach(function (c) {
+      var a = c.children[0].getBoundingClientRect(), b = c.children[1].getBoundingClientRect();
+      check(a.width > 0 && a.left === b.left && a.top === b.top && a.width === b.width && a.height === b.height, "heat: beside its picture");
+    });
+  }
+
   /* Details open; links lead to sections; nothing is wider than the screen but what scrolls by itself. */
   all("details").forEach(function (d) {
     d.querySelector("summary").click();

@@ -46,7 +46,12 @@ if ! grep -q alive "$dir/dom"; then
 fi
 
 "$build/tests/report_fixture" "$dir" || exit 99
+# A network for the pictures of what it looks at.
+"$build/pith" train --data "$dir/lab/photos" --model mobilenet-v1 --width 0.25 --depth 0.2 --image-size 32 --epochs 1 \
+    --batch 16 --threads 1 -q --out "$dir/made" >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+cp "$dir/made/last.pith" "$dir/lab/steps/float/last.pith"
 "$build/pith" report "$dir/lab" -q || exit 1
+grep -q 'section id="cam"' "$dir/lab/report.html" || fail "no pictures of what it looks at"
 "$build/pith" report "$dir/run" -q || exit 1
 "$build/pith" report "$dir/lab" "$dir/run" -q --out "$dir/both.html" || exit 1
 

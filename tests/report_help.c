@@ -114,7 +114,7 @@ static bool write_result(const char *dir, const fixture_step *s)
                 s->latency * 0.03, 12 + 30 * s->epochs, s->epochs, s->bits, s->bits);
         fprintf(f, ",\"exported\":\"model.tflite\",\"export_checked\":\"run by pith run: the same classes on "
                    "all images\",\"promise\":"
-                   "\"within 1 point of float\"");
+                   "\"within 1 of float\"");
     }
     fprintf(f, "}\n");
     return fclose(f) == 0;
@@ -196,8 +196,18 @@ static bool write_layers(const char *dir, const fixture_step *s)
         if (s->bits < 16)
             fprintf(f, ",\"sqnr_weight_db\":%.2f,\"sqnr_activation_db\":%.2f",
                     6.02 * s->bits - 8 + 3 * sin(k * 1.3), 6.02 * s->bits - 14 + 4 * cos(k * 0.9));
+        if (s->bits < 16 && s->arena > 0)
+            fprintf(f,
+                    ",\"sqnr_weight_output_db\":%.2f,\"sqnr_activation_output_db\":%.2f,"
+                    "\"sqnr_weight_accumulated_db\":%.2f,\"sqnr_activation_accumulated_db\":%.2f",
+                    6.02 * s->bits - 2 + k, 6.02 * s->bits - 5 + k, 6.02 * s->bits - 6 - k,
+                    6.02 * s->bits - 7 - k);
         write_histogram(f, "weight_histogram", 0.2 / (1 + k * 0.2), s->bits == 4 ? 5 : 1, false);
         write_histogram(f, "activation_histogram", 1, s->bits == 4 ? 5 : 1, true);
+        if (s->bits == 4) { /* others' are those of the step they were made from */
+            write_histogram(f, "weight_histogram_float", 0.2 / (1 + k * 0.2), 1, false);
+            write_histogram(f, "activation_histogram_float", 1, 1, true);
+        }
         fputs("}", f);
     }
     fputs("]", f);

@@ -250,59 +250,6 @@ END_TEST
 
 /* ---- Analysis ---------------------------------------------------------------------------------------------------------------- */
 
-/* 8 bits everywhere but one layer of 2: that layer's weights are what costs, by every measure; m is left alone. */
-START_TEST(analysis_finds_the_culprit)
-{
-    fit_setup s = trained();
-    pith_real *before = malloc((size_t)s.m->n_weights * sizeof *before);
-    memcpy(before, s.m->weights, (size_t)s.m->n_weights * sizeof *before);
-    size_t nodes = s.m->g->n;
-    pith_tensor *dw = NULL;
-    for (size_t i = 0; i < s.m->g->n && !dw; i++)
-        if (s.m->g->nodes[i]->op == &pithp_op_depthwise_conv2d)
-            dw = s.m->g->nodes[i];
-    ck_assert_ptr_nonnull(dw);
-    char *bits = NULL;
-    ck_assert_int_gt(asprintf(&bits, "%s=2", pith_name(dw)), 0);
-    pith_analysis *a =
-        pith_analyze(s.m, s.d, (pith_quant_cfg){ .layers = bits, .improve_samples = 48, .samples = 48 });
-    ck_assert_msg(a != NULL, "%s", pith_error_text(s.c));
-    int64_t n;
-    double output = pith_analysis_output(a, &n);
-    ck_assert_int_eq(n, 48);
-    const pith_place *top = pith_analysis_ranked(a, 0), *p;
-    ck_assert_msg(top->weights && top->bits == 2 && strcmp(top->layer, pith_name(dw)) == 0,
-                  "first is %s (%d bits)", top->layer, top->bits);
-    ck_assert_double_gt(top->all_but, output + 6);
-    int places = 0, weights = 0;
-    for (; (p = pith_analysis_place(a, places)) != NULL; places++) {
-        int64_t sum = 0;
-        for (int k = 0; k < PITH_ANALYSIS_BINS; k++)
-            sum += p->histogram[k];
-        weights += p->weights;
-        ck_assert_msg(p == top || p->alone > top->alone, "%s alone: %g dB", p->layer, p->alone);
-        ck_assert_msg(sum > 0 && p->hi >= p->lo && p->clipped >= 0 && p->clipped < 0.2,
-                      "%s: %lld values from %g to %g, %g clipped", p->layer, (long long)sum, p->lo, p->hi,
-                      p->clipped);
-        ck_assert_msg(p->all_but > output - 1, "%s in float: %g dB, all quantized %g", p->layer, p->all_but,
-                      output);
-    }
-    ck_assert_int_eq(weights, 11);
-    ck_assert_int_gt(places, 2 * weights);
-    ck_assert(fabs(pith_analysis_place(a, places - 1)->accumulated - output) <
-              1e-6); /* the last result is the output */
-    ck_assert_uint_eq(s.m->g->n, nodes);
-    ck_assert_mem_eq(before, s.m->weights, (size_t)s.m->n_weights * sizeof *before);
-    pith_analysis_free(a);
-    pith_analysis_free(NULL);
-    ck_assert_msg(pith_quantize(s.m, s.d, (pith_quant_cfg){ 0 }) == PITH_OK, "%s", pith_error_text(s.c));
-    ck_assert_ptr_null(pith_analyze(s.m, s.d, (pith_quant_cfg){ 0 }));
-    ck_assert_msg(strstr(pith_error_text(s.c), "quantized already"), "%s", pith_error_text(s.c));
-    free(before), free(bits);
-    pith_ctx_free(s.c);
-}
-END_TEST
-
 START_TEST(refused)
 {
     fit_setup s = trained();
@@ -350,7 +297,6 @@ int main(void)
     suite_test(s, "bias_correction_removes_the_mean_error", bias_correction_removes_the_mean_error);
     suite_test(s, "adaround_beats_the_nearest", adaround_beats_the_nearest);
     suite_test(s, "each_improver_alone", each_improver_alone);
-    suite_test(s, "analysis_finds_the_culprit", analysis_finds_the_culprit);
     suite_test(s, "refused", refused);
     return suite_run("improve", s);
 }

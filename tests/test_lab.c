@@ -1,6 +1,5 @@
 /* The lab: its statistics against values computed by hand, its table of steps, and whole labs on a small drawn set. */
 #include "cli/lab.h"
-#include "cli/run.h"
 #include "fit_help.h"
 
 #include <fcntl.h>
@@ -94,7 +93,6 @@ START_TEST(words)
         lab_job j = { .l = &l, .row = &lab_rows[i], .epochs = lab_rows[i].epochs > 0 };
         int weights, activations;
         suite_check(lab_words(&j), "%s: %s", lab_rows[i].id, l.reason);
-        json_decref(j.args);
         lab_bits(&l, &lab_rows[i], &weights, &activations);
         suite_check(weights >= 2 && weights <= 32 && activations >= 4 && activations <= 32, "%s: %d, %d bits",
                     lab_rows[i].id, weights, activations);
@@ -234,24 +232,33 @@ static void same_results(const char *a, const char *b)
     }
 }
 
-static const char *const good[] = { "float", "float16", "dynamic",  "ptq",     "qat",
-                                    "code4", "prune80", "channels", "student", "prune80-int8" };
-
-/* A step's model is gone on with by other verbs as a run's is: its args.json is what its verb writes. */
-static void goes_on(const char *out, const char *id)
+/* layers.json: quantized steps tell what rounding leaves of each layer, integers where they lie in memory. */
+static void layers_are_told(const char *out, const char *id, bool weights, bool results)
 {
     char path[1024];
-    recipe r = { 0 };
-    common k = { 0 };
-    const char *data = NULL;
-    opt known[] = { TEXT("data", 0, data, "", ""), RECIPE_OPTS(r), SCHEDULE_OPTS(r), COMMON_OPTS(k),
-                    OPTS_END };
-    json_t *keep = NULL;
-    snprintf(path, sizeof path, "%s/steps/%s/last.pith", out, id);
-    suite_check(run_inherit_qat(path, &r, known, &keep), "%s: its args.json is no recipe", id);
-    suite_check(k.seed == 5 && data != NULL, "%s: seed %d, data %s", id, (int)k.seed, data ? data : "none");
-    json_decref(keep);
+    snprintf(path, sizeof path, "%s/steps/%s/layers.json", out, id);
+    json_t *j = json_load_file(path, 0, NULL), *e;
+    size_t i, with[6] = { 0 };
+    static const char *const keys[] = { "weight_histogram",   "weight_histogram_float",
+                                        "sqnr_weight_db",     "activation_histogram_float",
+                                        "sqnr_activation_db", "sqnr_activation_accumulated_db" };
+    json_array_foreach(json_object_get(j, "layers"), i, e) for (size_t k = 0; k < 6; k++) with[k] +=
+        json_object_get(e, keys[k]) != NULL;
+    suite_check(with[0] > 2, "%s: %zu layers have histograms", id, with[0]);
+    suite_check((with[1] > 2) == weights && (with[2] > 2) == weights, "%s: weights of %zu", id, with[2]);
+    for (size_t k = 3; k < 6; k++)
+        suite_check((with[k] > 2) == results, "%s: %s of %zu", id, keys[k], with[k]);
+    int64_t end = 0, arena = json_integer_value(json_object_get(j, "arena"));
+    json_array_foreach(json_object_get(j, "memory"), i, e) end =
+        PITHP_MAX(end, json_integer_value(json_object_get(e, "offset")) +
+                           json_integer_value(json_object_get(e, "bytes")));
+    suite_check((end > 0) == results && end <= arena, "%s: %lld bytes of %lld", id, (long long)end,
+                (long long)arena);
+    json_decref(j);
 }
+
+static const char *const good[] = { "float", "float16", "dynamic",  "ptq",     "qat",
+                                    "code4", "prune80", "channels", "student", "prune80-int8" };
 
 /* A step fails, its child is skipped, the others go on; a second run trains nothing; one interrupted again and again ends with
    the same results. */
@@ -264,12 +271,19 @@ START_TEST(whole)
     const int all = steps;
     ck_assert_int_gt(all, 0);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        status_is(once, good[i], "done"), goes_on(once, good[i]);
+        status_is(once, good[i], "done");
     status_is(once, "bad", "failed");
     status_is(once, "bad-int8", "skipped");
     json_t *j = result(once, "bad");
     ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(j, "reason")), "nosuch"));
     json_decref(j);
+
+    layers_are_told(once, "float", false, false);
+    layers_are_told(once, "code4", false, false);
+    layers_are_told(once, "dynamic", true, false);
+    layers_are_told(once, "ptq", true, true);
+    layers_are_told(once, "qat", true, true);
+    layers_are_told(once, "prune80-int8", true, true);
 
     ck_assert_int_eq(run(once, NULL, &steps), EXIT_FAILED);
     ck_assert_int_eq(steps, 0); /* what failed fails again, before its first step */

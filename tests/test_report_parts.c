@@ -101,7 +101,7 @@ START_TEST(png)
     pithp_picture out;
     for (int i = 0; i < SIDE * SIDE * 3; i++)
         pixels[i] = (uint8_t)(i * i / 7 + (i >> 5));
-    char *uri = pithp_pixels_uri(&pool, pixels, SIDE, SIDE * 3);
+    char *uri = pithp_pixels_uri(&pool, pixels, SIDE, SIDE * 3, 3);
     ck_assert(uri != NULL && strncmp(uri, "data:image/png;base64,", 22) == 0);
     size_t n = 0;
     for (const char *s = uri + 22; *s && *s != '='; s += 4) {

@@ -197,6 +197,50 @@ START_TEST(needs_of_floats)
 }
 END_TEST
 
+/* The plan's tensors: at each op, those that are there do not overlap, lie in the arena, and are what the op is said to need. */
+START_TEST(places_in_memory)
+{
+    static const struct {
+        const char *name;
+        int size;
+    } nets[] = { { "efnet-nano", 32 }, { "mobilenet-v1", 32 }, { "resnet8", 16 }, { "lenet", 28 } };
+    for (size_t k = 0; k < PITHP_LEN(nets); k++) {
+        pith_model *m = quantized(nets[k].name, nets[k].size);
+        pith_needs total;
+        pith_need op;
+        pith_need_tensor t, u;
+        pith_needs_plan *p = pith_needs_of_model(m, &total);
+        suite_check(p != NULL, "%s", pith_error_text(ctx));
+        int last = 0, in = 0;
+        for (int i = 0; pith_needs_op(p, i, &op); i++) {
+            int64_t sum = 0;
+            for (int a = 0; pith_needs_tensor(p, a, &t); a++) {
+                const bool here = t.from_op <= i && i <= t.to_op;
+                sum += here ? t.bytes : 0;
+                for (int b = 0; b < a && here && pith_needs_tensor(p, b, &u); b++)
+                    suite_check(i < u.from_op || i > u.to_op || u.offset + u.bytes <= t.offset ||
+                                    t.offset + t.bytes <= u.offset,
+                                "%s: %s and %s lie in the same place at op %d", nets[k].name, t.name, u.name,
+                                i);
+            }
+            suite_check(sum == op.ram, "%s, op %d: %lld bytes, %lld expected", nets[k].name, i,
+                        (long long)sum, (long long)op.ram);
+        }
+        for (int a = 0; pith_needs_tensor(p, a, &t); a++) {
+            in += t.from_op == -1;
+            last = PITHP_MAX(last, t.to_op);
+            suite_check(t.name && t.bytes == pithp_count(t.shape) && t.offset >= 0 && t.to_op >= t.from_op &&
+                            t.offset + t.bytes <= total.ram,
+                        "%s: %s at %lld", nets[k].name, t.name, (long long)t.offset);
+        }
+        ck_assert(in == 1 && last == total.ops); /* one input; the output stays */
+        ck_assert(!pith_needs_tensor(p, -1, &t) && !pith_needs_tensor(p, 1000000, &t));
+        pith_needs_free(p);
+        pith_model_free(m);
+    }
+}
+END_TEST
+
 /* ---- Class names -----------------------------------------------------------------------------------------------------*/
 START_TEST(damaged_names)
 {
@@ -299,6 +343,7 @@ int main(void)
     tcase_add_test(t, few_bits_of_activations);
     tcase_add_test(t, integers_of_both_formats);
     tcase_add_test(t, needs_of_floats);
+    tcase_add_test(t, places_in_memory);
     tcase_add_test(t, damaged_names);
     tcase_add_test(t, hostile_floats);
     tcase_add_test(t, no_memory);

@@ -6,6 +6,7 @@
 #include <pith/ctx.h>
 #include <pith/data.h>
 #include <pith/distill.h>
+#include <pith/explain.h>
 #include <pith/export.h>
 #include <pith/file.h>
 #include <pith/model.h>

@@ -105,21 +105,24 @@ PITH_API pith_status pith_integer_info(const pith_model *m, pith_integer_facts *
 
 /* ---- Where accuracy goes ------------------------------------------------------------------------------------- */
 
-#define PITH_ANALYSIS_BINS 32
+#define PITH_ANALYSIS_BINS 64
 
 /* One place where numbers are quantized: the weights of a layer, or a result. Ratios of signal to quantization noise in dB,
    infinite where nothing changes:
    alone        of the network's output, when only this place is quantized
    all_but      of the output, when everything is but this place
    accumulated  of the values here, when everything before is quantized too (of weights: of the layer's result)
+   own          of the values here, when they alone are quantized
    lo, hi       range of the values in float; clipped: share of them outside what the codes reach
-   histogram    of the values in float: PITH_ANALYSIS_BINS bins from lo to hi */
+   histogram    of the values in float: PITH_ANALYSIS_BINS bins from lo to hi
+   rounded      the same bins, of the values when everything is quantized; what lies outside is in the outermost bins
+   values       how many were looked at; zeros: of those, exactly 0 when everything is quantized */
 typedef struct {
     const char *layer; /* the analysis's own */
     bool weights;
     int bits;
-    double alone, all_but, accumulated, lo, hi, clipped;
-    int64_t histogram[PITH_ANALYSIS_BINS];
+    double alone, all_but, accumulated, own, lo, hi, clipped;
+    int64_t values, zeros, histogram[PITH_ANALYSIS_BINS], rounded[PITH_ANALYSIS_BINS];
 } pith_place;
 
 typedef struct pith_analysis pith_analysis;
@@ -129,6 +132,17 @@ typedef struct pith_analysis pith_analysis;
    ownership  the context's
    errors     NULL; those of pith_quantize. Since 0.1. */
 PITH_API pith_analysis *pith_analyze(const pith_model *m, pith_data *d, pith_quant_cfg cfg);
+
+/* The same of a model that is quantized already, beside the float model that it was made of; all_but is NAN, for it is not
+   measured, and nothing is ranked. Both models stay as they are.
+   made       by pith_quantize (scheme int8 or dynamic) or pith_qat, trained since or not. Of dynamic, only the weights are places
+   from       the float model that pith_quantize began with, and cfg as it was given there; NULL: made by pith_qat, and what it
+              holds is in float: its places are measured beside its own weights before rounding
+   images     of the training split, drawn by cfg.seed; 0: 64
+   ownership  the context's
+   errors     NULL. PITH_EINVAL: made is not quantized, or not made of from; those of pith_quantize. Since 0.1. */
+PITH_API pith_analysis *pith_analyze_made(const pith_model *made, const pith_model *from, pith_data *d,
+                                          pith_quant_cfg cfg, int images);
 PITH_API void pith_analysis_free(pith_analysis *a); /* NULL is allowed */
 
 /* Places in the order of the network: i counts from 0; NULL after the last. Since 0.1. */

@@ -85,6 +85,15 @@ typedef struct {
     int64_t flash, ram, macs;
 } pith_need;
 
+/* Where one activation lies in the arena: bytes at offset, from the op that writes it (-1: it is the input) to the last that reads
+   it (an output: to the number of ops). One that an op overwrites in place ends before that op. */
+typedef struct {
+    const char *name;
+    pith_shape shape;
+    int64_t bytes, offset;
+    int from_op, to_op;
+} pith_need_tensor;
+
 typedef struct pith_needs_plan pith_needs_plan;
 
 /* The needs of m as int8: of its integers where it is quantized, else as if it were (ranges do not matter to sizes).
@@ -94,6 +103,8 @@ PITH_API pith_needs_plan *pith_needs_of_model(const pith_model *m, pith_needs *t
 PITH_API pith_needs_plan *pith_needs_of_runner(const pith_runner *r, pith_needs *total);
 /* Op i, from 0, in the order they run; false: there are no more. Since 0.1. */
 PITH_API bool pith_needs_op(const pith_needs_plan *p, int i, pith_need *n);
+/* Activation i, from 0, in the order they are written; false: there are no more. No two that are there at one op overlap. Since 0.1. */
+PITH_API bool pith_needs_tensor(const pith_needs_plan *p, int i, pith_need_tensor *t);
 PITH_API void pith_needs_free(pith_needs_plan *p);
 
 #ifdef __cplusplus

@@ -19,11 +19,11 @@ static json_t *place_json(const pith_place *p)
     json_t *h = json_array();
     for (int i = 0; i < PITH_ANALYSIS_BINS; i++)
         json_array_append_new(h, json_integer(p->histogram[i]));
-    return json_pack("{s:o, s:s, s:i, s:o, s:o, s:o, s:f, s:f, s:f, s:o}", "layer", json_bytes(p->layer),
+    return json_pack("{s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:f, s:f, s:f, s:o}", "layer", json_bytes(p->layer),
                      "what", p->weights ? "weights" : "result", "bits", p->bits, "alone_db",
                      decibel_json(p->alone), "all_but_db", decibel_json(p->all_but), "accumulated_db",
-                     decibel_json(p->accumulated), "min", p->lo, "max", p->hi, "clipped", p->clipped,
-                     "histogram", h);
+                     decibel_json(p->accumulated), "own_db", decibel_json(p->own), "min", p->lo, "max", p->hi,
+                     "clipped", p->clipped, "histogram", h);
 }
 
 static void put_json(const pith_analysis *a)

@@ -100,7 +100,12 @@ static int fit(options *o, parts *p, pith_distill_cfg cfg, pith_fit_cfg f, const
     f.loss = pith_distill_loss(k);
     pith_status s = run_fit(&o->run, p->student, p->d, f, o->k.quiet);
     pith_distill_free(k);
-    return s == PITH_OK ? finish(o, p) : run_ended(p->c, s);
+    if (s == PITH_OK)
+        return finish(o, p);
+    if (s != PITH_ESTOPPED)
+        return failed(p->c);
+    pith_ctx_free(p->c);
+    return EXIT_FAILED;
 }
 
 static int train(options *o, const opt *table)

@@ -162,3 +162,31 @@ bool pith_needs_op(const pith_needs_plan *p, int i, pith_need *n)
             n->ram += bytes_of(g->tensors[t]);
     return true;
 }
+
+/* Op that writes over t; past the last where none does. */
+static int overwritten(const pith_needs_plan *p, int t)
+{
+    for (int u = t + 1; u < p->g->n_tensors; u++) {
+        const pithp_qtensor *x = p->g->tensors[u];
+        if (!x->data && x->node <= p->last[t] && p->offset[u] == p->offset[t])
+            return x->node;
+    }
+    return p->g->n_nodes + 1;
+}
+
+bool pith_needs_tensor(const pith_needs_plan *p, int i, pith_need_tensor *n)
+{
+    for (int t = 0; i >= 0 && t < p->g->n_tensors; t++) {
+        const pithp_qtensor *x = p->g->tensors[t];
+        if (x->data || i-- > 0)
+            continue;
+        *n = (pith_need_tensor){ .name = x->name,
+                                 .shape = x->shape,
+                                 .bytes = bytes_of(x),
+                                 .offset = (int64_t)p->offset[t],
+                                 .from_op = x->node,
+                                 .to_op = PITHP_MIN(p->last[t], overwritten(p, t) - 1) };
+        return true;
+    }
+    return false;
+}

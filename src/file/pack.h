@@ -18,10 +18,9 @@
 #ifndef PITHP_PACK_H
 #define PITHP_PACK_H
 
-#include "base/kind.h"
 #include "file/safetensors.h"
 
-#define PITHP_PACK_MAGIC PITHP_MAGIC_PACKED
+#define PITHP_PACK_MAGIC "PITHPACK"
 enum {
     PITHP_PACK_VERSION = 1,
     PITHP_PACK_HEAD = 28,

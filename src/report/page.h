@@ -95,6 +95,7 @@ void pithp_page_curves(pithp_page *g);
 void pithp_page_confusion(pithp_page *g);
 void pithp_page_calibration(pithp_page *g);
 void pithp_page_gallery(pithp_page *g);
+void pithp_page_cam(pithp_page *g);
 void pithp_page_layers(pithp_page *g);
 void pithp_page_histograms(pithp_page *g);
 void pithp_page_memory(pithp_page *g);

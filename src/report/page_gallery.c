@@ -1,5 +1,5 @@
 /* report/page_gallery.c: photographs: the worst mistakes, and where float and its compressed form disagree. */
-#include "report/page.h"
+#include "report/gallery.h"
 #include "report/picture.h"
 
 #include <math.h>
@@ -9,26 +9,21 @@
 
 enum { SIDE = 96, SHOWN = 24, SHOWN_MOST = 60, PICTURE_BYTES = 1800000 };
 
-typedef struct {
-    int64_t i;
-    double badness;
-} entry;
-
 static int by_badness(const void *a, const void *b)
 {
-    const entry *p = a, *q = b;
+    const pithp_mistake *p = a, *q = b;
     return p->badness != q->badness ? (p->badness < q->badness) - (p->badness > q->badness)
                                     : (p->i > q->i) - (p->i < q->i);
 }
 
-static const char *class_name(const pithp_page *g, const pithp_result *r, int k, char room[24])
+const char *pithp_class_name(const pithp_page *g, const pithp_result *r, int k, char room[24])
 {
     const pithp_run *u = &g->lab->run[r->run];
     snprintf(room, 24, "%d", k);
     return k < u->classes ? u->class_name[k] : room;
 }
 
-static double says(const pithp_result *r, int64_t i, int k) { return r->val.p[i * r->val.classes + k]; }
+double pithp_says(const pithp_result *r, int64_t i, int k) { return r->val.p[i * r->val.classes + k]; }
 
 /* ---- The folder of photographs ---------------------------------------------------------------------------- */
 static bool is_folder(const char *path)
@@ -38,7 +33,7 @@ static bool is_folder(const char *path)
 }
 
 /* As the run names it: from here, or from where the run folder lies. "" where it is nowhere. */
-static const char *photographs(pithp_page *g, const pithp_run *u)
+const char *pithp_photographs(pithp_page *g, const pithp_run *u)
 {
     const char *data = g->cfg.data != NULL ? g->cfg.data : u->data;
     if (data[0] == 0 || is_folder(data))
@@ -73,28 +68,38 @@ static void picture(pithp_page *g, pithp_work *w, const char *folder, const char
     fputs("\">", g->f);
 }
 
-static void said(pithp_page *g, const char *who, const pithp_result *r, int64_t i)
+void pithp_said(pithp_page *g, const char *who, const pithp_result *r, int64_t i)
 {
     char room[24];
     bool right = r->val.predicted[i] == r->val.label[i];
     fprintf(g->f, "<span class=\"%s\">%s", right ? "right" : "wrong", who);
-    pithp_put(g, class_name(g, r, r->val.predicted[i], room));
-    fprintf(g->f, " %s</span>", pithp_percent(says(r, i, r->val.predicted[i]), 0).s);
+    pithp_put(g, pithp_class_name(g, r, r->val.predicted[i], room));
+    fprintf(g->f, " %s</span>", pithp_percent(pithp_says(r, i, r->val.predicted[i]), 0).s);
 }
 
 /* ---- Mistakes -------------------------------------------------------------------------------------------- */
+pithp_mistake *pithp_mistakes(pithp_page *g, const pithp_result *r, int64_t *n)
+{
+    const pithp_answers *a = &r->val;
+    pithp_mistake *e = PITHP_POOL_N(g->pool, pithp_mistake, a->n);
+    *n = 0;
+    for (int64_t i = 0; i < a->n && e != NULL; i++)
+        if (a->predicted[i] != a->label[i])
+            e[(*n)++] =
+                (pithp_mistake){ i, pithp_says(r, i, a->predicted[i]) - pithp_says(r, i, a->label[i]) };
+    if (*n > 0)
+        qsort(e, (size_t)*n, sizeof *e, by_badness);
+    return e;
+}
+
 static void mistakes(pithp_page *g, pithp_work *w, const pithp_result *r, const char *folder)
 {
     char room[24], other[24];
     const pithp_answers *a = &r->val;
-    int64_t n = 0;
-    entry *e = PITHP_POOL_N(g->pool, entry, a->n);
-    for (int64_t i = 0; i < a->n && e != NULL; i++)
-        if (a->predicted[i] != a->label[i])
-            e[n++] = (entry){ i, says(r, i, a->predicted[i]) - says(r, i, a->label[i]) };
+    int64_t n;
+    const pithp_mistake *e = pithp_mistakes(g, r, &n);
     if (n == 0)
         return;
-    qsort(e, (size_t)n, sizeof *e, by_badness);
     pithp_section(g, "mistakes", "Mistakes", "The worst mistakes");
     pithp_note(g,
                "%s: of %s mistakes on %s images, those it was surest of. Below each: what it says and how "
@@ -106,17 +111,17 @@ static void mistakes(pithp_page *g, pithp_work *w, const pithp_result *r, const 
     pithp_csv_row(f, "sssss", "path", "label", "predicted", "p_label", "p_predicted");
     for (int64_t k = 0; k < n; k++) {
         int64_t i = e[k].i;
-        pithp_csv_row(f, "sssnn", a->path[i], class_name(g, r, a->label[i], room),
-                      class_name(g, r, a->predicted[i], other), says(r, i, a->label[i]),
-                      says(r, i, a->predicted[i]));
+        pithp_csv_row(f, "sssnn", a->path[i], pithp_class_name(g, r, a->label[i], room),
+                      pithp_class_name(g, r, a->predicted[i], other), pithp_says(r, i, a->label[i]),
+                      pithp_says(r, i, a->predicted[i]));
         if (k >= shown(g))
             continue;
         fputs("<figure>", g->f);
         picture(g, w, folder, a->path[i]);
         fputs("<figcaption>", g->f);
-        said(g, "", r, i);
+        pithp_said(g, "", r, i);
         fputs("<span>is ", g->f);
-        pithp_put(g, class_name(g, r, a->label[i], room));
+        pithp_put(g, pithp_class_name(g, r, a->label[i], room));
         fputs("</span></figcaption></figure>\n", g->f);
     }
     fputs("</div>\n", g->f);
@@ -146,10 +151,11 @@ static void disagreement(pithp_page *g, pithp_work *w, const pithp_result *f, co
     int64_t n = 0;
     if (q == NULL || f->val.n != q->val.n || f->val.classes != q->val.classes)
         return;
-    entry *e = PITHP_POOL_N(g->pool, entry, f->val.n);
+    pithp_mistake *e = PITHP_POOL_N(g->pool, pithp_mistake, f->val.n);
     for (int64_t i = 0; i < f->val.n && e != NULL; i++)
         if (f->val.predicted[i] != q->val.predicted[i])
-            e[n++] = (entry){ i, fabs(says(f, i, f->val.predicted[i]) - says(q, i, f->val.predicted[i])) };
+            e[n++] = (pithp_mistake){ i, fabs(pithp_says(f, i, f->val.predicted[i]) -
+                                              pithp_says(q, i, f->val.predicted[i])) };
     if (n == 0)
         return;
     qsort(e, (size_t)n, sizeof *e, by_badness);
@@ -163,19 +169,19 @@ static void disagreement(pithp_page *g, pithp_work *w, const pithp_result *f, co
     pithp_csv_row(csv, "ssssss", "path", "label", "float", "int8", "p_float", "p_int8");
     for (int64_t k = 0; k < n; k++) {
         int64_t i = e[k].i;
-        pithp_csv_row(csv, "ssssnn", f->val.path[i], class_name(g, f, f->val.label[i], room),
-                      class_name(g, f, f->val.predicted[i], other),
-                      class_name(g, q, q->val.predicted[i], third), says(f, i, f->val.predicted[i]),
-                      says(q, i, q->val.predicted[i]));
+        pithp_csv_row(csv, "ssssnn", f->val.path[i], pithp_class_name(g, f, f->val.label[i], room),
+                      pithp_class_name(g, f, f->val.predicted[i], other),
+                      pithp_class_name(g, q, q->val.predicted[i], third),
+                      pithp_says(f, i, f->val.predicted[i]), pithp_says(q, i, q->val.predicted[i]));
         if (k >= shown(g))
             continue;
         fputs("<figure>", g->f);
         picture(g, w, folder, f->val.path[i]);
         fputs("<figcaption>", g->f);
-        said(g, "float: ", f, i);
-        said(g, "int8: ", q, i);
+        pithp_said(g, "float: ", f, i);
+        pithp_said(g, "int8: ", q, i);
         fputs("<span>is ", g->f);
-        pithp_put(g, class_name(g, f, f->val.label[i], room));
+        pithp_put(g, pithp_class_name(g, f, f->val.label[i], room));
         fputs("</span></figcaption></figure>\n", g->f);
     }
     fputs("</div>\n", g->f);
@@ -189,7 +195,7 @@ void pithp_page_gallery(pithp_page *g)
     if (g->lab->n_runs > 1 || g->lab->n == 0 || g->lab->result[at].val.n == 0)
         return;
     pithp_work w = { .c = g->c };
-    const char *folder = photographs(g, u);
+    const char *folder = pithp_photographs(g, u);
     mistakes(g, &w, &g->lab->result[at], folder);
     disagreement(g, &w, &g->lab->result[at], u->reference >= 0 ? integers(g->lab, 0) : NULL, folder);
     pithp_work_free(&w);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WIDTH = 210, HEIGHT = 70, BYTES = 1200000 };
+enum { WIDTH = 210, HEIGHT = 70, BYTES = 1400000 };
 
 static bool has(const pithp_result *r)
 {
@@ -12,6 +12,12 @@ static bool has(const pithp_result *r)
         if (r->layer[k].weight.n > 0 || r->layer[k].activation.n > 0)
             return true;
     return false;
+}
+
+/* In float: its own where it was kept, else that of the step it was made from. */
+static const pithp_counts *earlier(const pithp_counts *own, const pithp_counts *origin)
+{
+    return own->n > 0 ? own : origin;
 }
 
 static const pithp_layer *find(const pithp_result *r, const char *name)
@@ -40,17 +46,28 @@ static double greatest(const pithp_counts *h)
     return most;
 }
 
-/* Filled, or the outline alone; from and to: of the picture. Heights are square roots: tails matter. */
+/* Filled, or the outline alone; from and to: of the picture. Heights are square roots: tails matter. Drawn in bins, then stretched:
+   whole numbers are short. */
 static void shape(FILE *f, const pithp_counts *h, double from, double to, const char *class)
 {
-    double most = greatest(h), scale = WIDTH / (to - from);
+    const double most = greatest(h), scale = WIDTH / (to - from);
+    int at = 0, bins = 0;
     if (!(most > 0))
         return;
-    fprintf(f, "<path class=\"%s\" d=\"M%.1f %d", class, (h->from - from) * scale, (int)HEIGHT);
-    for (int i = 0; i < h->n; i++)
-        fprintf(f, "V%.1fH%.1f", HEIGHT - (HEIGHT - 4) * sqrt(h->count[i] / most),
-                (h->from + (h->to - h->from) * (i + 1) / h->n - from) * scale);
-    fprintf(f, "V%dZ\"/>", (int)HEIGHT);
+    fprintf(f, "<path class=\"%s\" transform=\"translate(%.1f %d) scale(%.4f 1)\" d=\"M0 0", class,
+            (h->from - from) * scale, (int)HEIGHT, (h->to - h->from) / h->n * scale);
+    for (int i = 0; i <= h->n; i++) {
+        const int y = i < h->n ? -(int)lround((HEIGHT - 4) * sqrt(h->count[i] / most)) : 0;
+        if (y != at) {
+            if (bins > 0)
+                fprintf(f, "h%d", bins);
+            fprintf(f, "v%d", y - at);
+            bins = 0;
+        }
+        at = y;
+        bins++;
+    }
+    fputs("Z\"/>", f);
 }
 
 static void panel(pithp_page *g, const pithp_counts *h, const pithp_counts *before, const char *what)
@@ -86,23 +103,31 @@ static void one_step(pithp_page *g, const pithp_result *r)
         fputs("<span>", g->f);
         pithp_put(g, l->name);
         fputs("</span>", g->f);
-        panel(g, &l->weight, b != NULL ? &b->weight : NULL, "weights");
-        panel(g, &l->activation, b != NULL ? &b->activation : NULL, "activations");
+        panel(g, &l->weight, earlier(&l->weight_float, b != NULL ? &b->weight : NULL), "weights");
+        panel(g, &l->activation, earlier(&l->activation_float, b != NULL ? &b->activation : NULL),
+              "activations");
         fputc('\n', g->f);
     }
     fputs("</div></details>\n", g->f);
 }
 
+static void save_counts(FILE *f, const pithp_result *r, const pithp_layer *l, const char *of,
+                        const pithp_counts *h)
+{
+    for (int i = 0; i < h->n; i++)
+        pithp_csv_row(f, "sssnnn", r->label, l->name, of, h->from + (h->to - h->from) * i / h->n,
+                      h->from + (h->to - h->from) * (i + 1) / h->n, h->count[i]);
+}
+
 static void save(FILE *f, const pithp_result *r)
 {
-    for (int k = 0; k < r->n_layers; k++)
-        for (int which = 0; which < 2; which++) {
-            const pithp_counts *h = which ? &r->layer[k].activation : &r->layer[k].weight;
-            for (int i = 0; i < h->n; i++)
-                pithp_csv_row(f, "sssnnn", r->label, r->layer[k].name, which ? "activations" : "weights",
-                              h->from + (h->to - h->from) * i / h->n,
-                              h->from + (h->to - h->from) * (i + 1) / h->n, h->count[i]);
-        }
+    for (int k = 0; k < r->n_layers; k++) {
+        const pithp_layer *l = &r->layer[k];
+        save_counts(f, r, l, "weights", &l->weight);
+        save_counts(f, r, l, "weights in float", &l->weight_float);
+        save_counts(f, r, l, "activations", &l->activation);
+        save_counts(f, r, l, "activations in float", &l->activation_float);
+    }
 }
 
 void pithp_page_histograms(pithp_page *g)
@@ -116,9 +141,10 @@ void pithp_page_histograms(pithp_page *g)
             continue;
         if (f == NULL) {
             pithp_section(g, "histograms", "Histograms", "Weights and activations");
-            pithp_note(g, "Filled: of the method; line: of what it was made from. Heights go by the square "
-                          "root, so that tails show; each "
-                          "picture has its own scale.");
+            pithp_note(g,
+                       "Filled: as the method has them, rounded; line: before, in float. Heights go by the "
+                       "square root, so that tails show; each picture has its own scale. Few bits show as "
+                       "separate columns.");
             f = pithp_figure_open(g, "histograms");
             pithp_csv_row(f, "ssssss", "method", "layer", "of", "from", "to", "count");
             if (f == NULL)

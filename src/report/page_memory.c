@@ -15,12 +15,14 @@ static void slots(const pithp_sheet *s, const pithp_result *r)
             continue;
         fputs("<g class=\"pt\" tabindex=\"0\"><title>", s->f);
         pithp_xml_text(s->f, m->name);
+        fprintf(s->f, "\n%s at %s, ", pithp_bytes(m->bytes).s, pithp_bytes(m->offset).s);
+        if (m->from < 0)
+            fputs("there before the first step, ", s->f);
         fprintf(s->f,
-                "\n%s at %s, steps %.0f to %.0f</title><rect class=\"slot s%d\" x=\"%.1f\" y=\"%.1f\" "
-                "width=\"%.1f\" "
+                "steps %.0f to %.0f</title><rect class=\"slot s%d\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
                 "height=\"%.1f\" rx=\"2\"/></g>\n",
-                pithp_bytes(m->bytes).s, pithp_bytes(m->offset).s, m->from, m->to, k % 4, x0 + 0.5, y1,
-                fmax(x1 - x0 - 1, 1), fmax(y0 - y1 - 0.5, 0.8));
+                fmax(m->from, 0), fmax(m->to, 0), k % 4, x0 + 0.5, y1, fmax(x1 - x0 - 1, 1),
+                fmax(y0 - y1 - 0.5, 0.8));
     }
 }
 
@@ -36,13 +38,13 @@ static void draw(pithp_page *g, const pithp_paper *paper, const void *user)
         pithp_axis_take(&s.x, r->slot[k].to + 1);
         pithp_axis_take(&s.y, (r->slot[k].offset + r->slot[k].bytes) / 1024);
     }
-    pithp_axis_take(&s.y, r->arena / 1024);
+    pithp_axis_take(&s.y, r->plan / 1024);
     pithp_sheet_lay(&s, paper->width, paper->height, 14, 14);
     pithp_sheet_axes(&s);
     slots(&s, r);
-    if (pithp_axis_place(&s.y, r->arena / 1024, &y)) {
+    if (pithp_axis_place(&s.y, r->plan / 1024, &y)) {
         char text[80];
-        snprintf(text, sizeof text, "arena: %s", pithp_bytes(r->arena).s);
+        snprintf(text, sizeof text, "arena: %s", pithp_bytes(r->plan).s);
         fprintf(s.f, "<path class=\"limit\" d=\"M%.1f %.1fH%.1f\"/>", s.left, y, s.right);
         pithp_text_at(s.f, s.right - 4, y - 5, "name", "end", text);
     }

@@ -129,9 +129,35 @@ static void against_cells(pithp_page *g, const pithp_result *r, const pithp_resu
         adjusted < 0.05 ? d < 0 ? " <b title=\"worse\">&minus;</b>" : " <b title=\"better\">+</b>" : "");
 }
 
+/* 1: what was asked of the step was met, 0: it was not, -1: nobody can tell from here. */
+static int kept(const pithp_result *r, const pithp_result *f)
+{
+    double v;
+    if (f == NULL || f == r || !isfinite(r->accuracy) || !isfinite(f->accuracy))
+        return -1;
+    if (sscanf(r->promise, "within %lf of float", &v) == 1)
+        return 100 * (f->accuracy - r->accuracy) <= v + 1e-9;
+    if (sscanf(r->promise, "the same class on at least %lf%%", &v) == 1 && r->n > 0 && isfinite(r->differ))
+        return 100 * (1 - r->differ / r->n) >= v - 1e-9;
+    return -1;
+}
+
+static void promise_cell(pithp_page *g, const pithp_result *r, const pithp_result *f)
+{
+    const int met = kept(r, f);
+    if (met < 0)
+        fputs("<td class=\"promise\">", g->f);
+    else
+        fprintf(g->f, "<td class=\"promise\" data-v=\"%d\">", met);
+    pithp_put(g, r->promise);
+    if (met >= 0)
+        fprintf(g->f, " <b class=\"%s\">%s</b>", met ? "right" : "wrong", met ? "kept" : "missed");
+    fputs("</td>", g->f);
+}
+
 /* ---- Rows ------------------------------------------------------------------------------------------------ */
 typedef struct {
-    bool column[COLUMNS], against;
+    bool column[COLUMNS], against, promised;
     double best[COLUMNS], from, to;
     double adjusted[PITHP_STEPS];
     int n;
@@ -181,6 +207,8 @@ static void row(pithp_page *g, const shown *s, int i)
     accuracy_cells(g, r, s->from, s->to);
     if (s->against)
         against_cells(g, r, at < 0 ? NULL : &g->lab->result[at], s->adjusted[i]);
+    if (s->promised)
+        promise_cell(g, r, at < 0 ? NULL : &g->lab->result[at]);
     for (int k = 0; k < COLUMNS; k++)
         if (s->column[k]) {
             double v = value(r, &columns[k]);
@@ -203,6 +231,7 @@ static void look(const pithp_lab *lab, shown *s)
         p[i] = NAN;
         if (!pithp_done(r) || isnan(r->accuracy))
             continue;
+        s->promised |= r->promise[0] != 0;
         s->from = fmin(s->from, fmin(r->low, r->accuracy)); /* fmin passes over NAN */
         s->to = fmax(s->to, fmax(r->high, r->accuracy));
         if (lab->run[r->run].reference >= 0 && lab->run[r->run].reference != i) {
@@ -211,7 +240,7 @@ static void look(const pithp_lab *lab, shown *s)
         }
     }
     pithp_holm(p, lab->n, s->adjusted);
-    s->n += s->against ? 2 : 0;
+    s->n += (s->against ? 2 : 0) + s->promised;
 }
 
 static void head(pithp_page *g, const shown *s)
@@ -227,13 +256,15 @@ static void head(pithp_page *g, const shown *s)
                   "correction",
                   true);
     }
+    if (s->promised)
+        head_cell(g, "promised", "", "what was asked of the method, and whether it was met", false);
     for (int k = 0; k < COLUMNS; k++)
         if (s->column[k])
             head_cell(g, columns[k].head, columns[k].unit, columns[k].explains, true);
     fputs("</tr></thead><tbody>\n", g->f);
 }
 
-/* Sources of the energies and what was promised: said once each, below. */
+/* Sources of the energies, and how files were checked: said once each, below. */
 static void notes(pithp_page *g)
 {
     for (int i = 0; i < g->lab->n; i++) {
@@ -244,25 +275,21 @@ static void notes(pithp_page *g)
         if (!said)
             pithp_note(g, "Energy: %s", source);
     }
-    bool any_promise = false;
+    bool any_checked = false;
     for (int i = 0; i < g->lab->n; i++)
-        any_promise |= g->lab->result[i].promise[0] != 0 || g->lab->result[i].checked[0] != 0;
-    if (!any_promise)
+        any_checked |= g->lab->result[i].checked[0] != 0;
+    if (!any_checked)
         return;
-    fputs("<details><summary>What was promised, and how exported files were checked</summary><dl "
-          "class=\"promises\">\n",
-          g->f);
+    fputs("<details><summary>How exported files were checked</summary><dl class=\"promises\">\n", g->f);
     for (int i = 0; i < g->lab->n; i++) {
         const pithp_result *r = &g->lab->result[i];
-        if (r->promise[0] == 0 && r->checked[0] == 0)
+        if (r->checked[0] == 0)
             continue;
         fputs("<dt>", g->f);
         pithp_put(g, r->title);
         fputs("</dt><dd>", g->f);
-        pithp_put(g, r->promise);
-        fputs(r->promise[0] && r->checked[0] ? "<br>" : "", g->f);
         pithp_put(g, r->exported);
-        fputs(r->exported[0] && r->checked[0] ? ": " : "", g->f);
+        fputs(r->exported[0] ? ": " : "", g->f);
         pithp_put(g, r->checked);
         fputs("</dd>\n", g->f);
     }
@@ -280,7 +307,7 @@ static void save(pithp_page *g)
           f);
     for (int k = 0; k < COLUMNS; k++)
         fprintf(f, ",\"%s\"", columns[k].csv);
-    fputs("\r\n", f);
+    fputs(",\"promised\"\r\n", f);
     for (int i = 0; i < g->lab->n; i++) {
         const pithp_result *r = &g->lab->result[i];
         pithp_csv_cells(f, "sssssnnnnnnnn", r->label, r->title, r->family, r->status, r->reason, r->accuracy,
@@ -289,6 +316,8 @@ static void save(pithp_page *g)
             fputc(',', f);
             pithp_csv_cells(f, "n", value(r, &columns[k]));
         }
+        fputc(',', f);
+        pithp_csv_cells(f, "s", r->promise);
         fputs("\r\n", f);
     }
 }

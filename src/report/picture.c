@@ -74,30 +74,40 @@ static char *base64(pithp_pool *p, const uint8_t *data, size_t n)
     return text;
 }
 
-char *pithp_pixels_uri(pithp_pool *p, const uint8_t *pixels, int side, size_t stride)
+uint8_t *pithp_png(pithp_pool *p, const uint8_t *pixels, int width, int height, size_t stride, int channels,
+                   size_t *size)
 {
     static const uint8_t magic[] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' };
-    size_t row = 1 + 3 * (size_t)side, n = row * (size_t)side, room = n + n / 100 + 128;
+    const size_t row = 1 + (size_t)channels * (size_t)width, n = row * (size_t)height,
+                 room = n + n / 100 + 128;
     uint8_t *raw = pithp_pool_take(p, n, 1), *packed = pithp_pool_take(p, room, 1),
             *png = pithp_pool_take(p, room + 128, 1);
     if (raw == NULL || packed == NULL || png == NULL)
         return NULL;
-    for (int y = 0; y < side; y++) { /* each pixel as its difference from the one before */
+    for (int y = 0; y < height; y++) { /* each pixel as its difference from the one before */
         const uint8_t *s = pixels + (size_t)y * stride;
         uint8_t *d = raw + (size_t)y * row;
         *d++ = 1;
-        for (int x = 0; x < 3 * side; x++)
-            d[x] = (uint8_t)(s[x] - (x >= 3 ? s[x - 3] : 0));
+        for (int x = 0; x < channels * width; x++)
+            d[x] = (uint8_t)(s[x] - (x >= channels ? s[x - channels] : 0));
     }
     uint8_t header[13] = { 0 }, *at = png;
-    put32(header, (uint32_t)side);
-    put32(header + 4, (uint32_t)side);
-    header[8] = 8, header[9] = 2; /* 8 bits, RGB */
+    put32(header, (uint32_t)width);
+    put32(header + 4, (uint32_t)height);
+    header[8] = 8, header[9] = channels == 4 ? 6 : 2; /* 8 bits, RGB with or without alpha */
     memcpy(at, magic, sizeof magic);
     at = chunk(at + sizeof magic, "IHDR", header, sizeof header);
     at = chunk(at, "IDAT", packed, deflate_all(raw, n, packed, room));
     at = chunk(at, "IEND", NULL, 0);
-    return base64(p, png, (size_t)(at - png));
+    *size = (size_t)(at - png);
+    return png;
+}
+
+char *pithp_pixels_uri(pithp_pool *p, const uint8_t *pixels, int side, size_t stride, int channels)
+{
+    size_t n;
+    const uint8_t *png = pithp_png(p, pixels, side, side, stride, channels, &n);
+    return png == NULL ? NULL : base64(p, png, n);
 }
 
 char *pithp_picture_uri(pithp_pool *p, pithp_work *w, const char *path, int side)
@@ -109,5 +119,5 @@ char *pithp_picture_uri(pithp_pool *p, pithp_work *w, const char *path, int side
     size_t stride = 3 * (size_t)picture.width;
     const uint8_t *from = picture.pixels + (size_t)((picture.height - square) / 2) * stride +
                           3 * (size_t)((picture.width - square) / 2);
-    return pithp_pixels_uri(p, from, square, stride);
+    return pithp_pixels_uri(p, from, square, stride, 3);
 }

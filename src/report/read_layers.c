@@ -22,6 +22,20 @@ static pithp_counts counts(const pithp_object *layer, const char *key)
     return h;
 }
 
+static double decibel(const pithp_object *o, const char *what, const char *how)
+{
+    char key[64];
+    snprintf(key, sizeof key, "sqnr_%s%s_db", what, how);
+    return pithp_get_number(o, key, -1000, 1000);
+}
+
+static pithp_noise noise(const pithp_object *o, const char *what)
+{
+    return (pithp_noise){ .own = decibel(o, what, ""),
+                          .output = decibel(o, what, "_output"),
+                          .accumulated = decibel(o, what, "_accumulated") };
+}
+
 static pithp_layer layer(const pithp_object *o)
 {
     return (pithp_layer){ .name = pithp_get_text(o, "name"),
@@ -30,10 +44,12 @@ static pithp_layer layer(const pithp_object *o)
                           .nonzero = pithp_get_count(o, "nonzero"),
                           .macs = pithp_get_count(o, "macs"),
                           .weight_bits = pithp_get_number(o, "weight_bits", 0, 64),
-                          .sqnr_weight = pithp_get_number(o, "sqnr_weight_db", -1000, 1000),
-                          .sqnr_activation = pithp_get_number(o, "sqnr_activation_db", -1000, 1000),
+                          .weight_noise = noise(o, "weight"),
+                          .activation_noise = noise(o, "activation"),
                           .weight = counts(o, "weight_histogram"),
-                          .activation = counts(o, "activation_histogram") };
+                          .activation = counts(o, "activation_histogram"),
+                          .weight_float = counts(o, "weight_histogram_float"),
+                          .activation_float = counts(o, "activation_histogram_float") };
 }
 
 static pith_status read_layers(pithp_pool *p, pithp_result *r)
@@ -62,9 +78,9 @@ static pith_status read_layers(pithp_pool *p, pithp_result *r)
         if (isfinite(m.bytes + m.offset + m.from + m.to) && m.to >= m.from && m.bytes > 0)
             r->slot[r->n_slots++] = m;
     }
-    double arena = pithp_get_count(&o, "arena");
+    r->plan = pithp_get_count(&o, "arena");
     if (isnan(r->arena))
-        r->arena = arena;
+        r->arena = r->plan;
     return p->c->status;
 }
 

@@ -23,8 +23,8 @@ static pith_status take_layers(pithp_pool *p, const pith_model *m, pithp_result 
                                                .nonzero = (double)(f.parameters - f.zeros),
                                                .macs = (double)f.macs,
                                                .weight_bits = NAN,
-                                               .sqnr_weight = NAN,
-                                               .sqnr_activation = NAN };
+                                               .weight_noise = { NAN, NAN, NAN },
+                                               .activation_noise = { NAN, NAN, NAN } };
         if (r->layer[r->n_layers].name == NULL || r->layer[r->n_layers].kind == NULL)
             return PITH_ENOMEM;
         r->n_layers++;

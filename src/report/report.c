@@ -96,6 +96,7 @@ static void body(pithp_page *g)
     pithp_page_confusion(g);
     pithp_page_calibration(g);
     pithp_page_gallery(g);
+    pithp_page_cam(g);
     pithp_page_layers(g);
     pithp_page_histograms(g);
     pithp_page_memory(g);

@@ -32,6 +32,7 @@ static void take_numbers(pithp_result *r, const pithp_object *o)
     take_interval(r, o);
     r->only_float = pithp_get_count(&test, "only_float");
     r->only_this = pithp_get_count(&test, "only_this");
+    r->differ = pithp_get_count(o, "differ");
     r->p = pithp_get_number(&test, "p", 0, 1.000001);
     r->file = pithp_get_count(&bytes, "file");
     r->gzip = pithp_get_count(&bytes, "gzip");

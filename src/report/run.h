@@ -31,11 +31,16 @@ typedef struct {
     int n;
 } pithp_counts;
 
-/* layers.json */
+/* layers.json. Noise of weights or of the result: own, by rounding them alone; output: what that does to the network's output;
+   accumulated: here, when everything before is rounded too. Counts: as they are, and in float. */
+typedef struct {
+    double own, output, accumulated;
+} pithp_noise;
 typedef struct {
     const char *name, *kind;
-    double parameters, nonzero, macs, weight_bits, sqnr_weight, sqnr_activation;
-    pithp_counts weight, activation;
+    double parameters, nonzero, macs, weight_bits;
+    pithp_noise weight_noise, activation_noise; /* dB */
+    pithp_counts weight, activation, weight_float, activation_float;
 } pithp_layer;
 
 /* A tensor in the arena: bytes at offset, alive from one step of the plan to another, both included. */
@@ -55,15 +60,15 @@ typedef struct {
     const char *label; /* the id, with the run's name before it where there are several runs */
     const char *dir, *id, *title, *family, *status, *reason, *command, *from, *exported, *checked, *promise,
         *energy_source;
-    double accuracy, correct, n, low, high, only_float, only_this, p, file, gzip, packed, parameters, nonzero,
-        macs, arena, latency, throughput, energy, seconds, epochs, bits_weights, bits_activations;
+    double accuracy, correct, n, low, high, differ, only_float, only_this, p, file, gzip, packed, parameters,
+        nonzero, macs, arena, latency, throughput, energy, seconds, epochs, bits_weights, bits_activations;
     pithp_curve curve;
     pithp_answers val;
     pithp_layer *layer;
     pithp_slot *slot;
     pithp_bin *bin;
     int n_layers, n_slots, n_bins;
-    double ece;
+    double ece, plan; /* bytes of the memory plan */
 } pithp_result;
 
 /* lab.json, or what is known of a plain run. */
