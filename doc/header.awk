@@ -1,7 +1,7 @@
 # header.awk: a header (escaped for troff) as a man page: comments as text, what they stand before as code.
 #
-# In comments, lines at the left margin are text; "word   text" with two spaces or more between is an entry of a list, whose further
-# lines stand deeper; deeper lines after text are kept as they are (code, drawings).
+# In comments, lines at the left margin are text; "word   text" with two spaces or more between is an entry of a list, whose
+# further lines stand deeper; deeper lines after text are kept as they are (code, drawings).
 
 function code(s) {
     if (!in_code) { in_list = 0; paragraph(); print ".nf"; in_code = 1 }

@@ -41,7 +41,9 @@ verb() { # PITH VERB
                   if (at) { text = substr(line, at); line = substr(line, 1, at - 1) }
                   sub(/^ +/, "", text)
                   letter = ""
-                  if (match(line, /, \\-.$/)) { letter = ", \\fB" substr(line, RSTART + 2) "\\fR"; line = substr(line, 1, RSTART - 1) }
+                  if (match(line, /, \\-.$/)) {
+                      letter = ", \\fB" substr(line, RSTART + 2) "\\fR"; line = substr(line, 1, RSTART - 1)
+                  }
                   space = index(line, " ")
                   if (space) left = "\\fB" substr(line, 1, space - 1) "\\fR " substr(line, space + 1) letter
                   else left = "\\fB" line "\\fR" letter
@@ -56,7 +58,8 @@ overview() { # PITH
         NR == 1 { sub(/^usage: /, ""); use = $0; next }
         NR == 2 { printf ".SH NAME\npith \\- small convolutional networks, trained and compressed\n.SH SYNOPSIS\n%s\n", use
                   print ".SH DESCRIPTION\n" $0
-                  print "Each verb has a page of its own, \\fBpith\\-VERB\\fR(1); \\fBpith VERB \\-\\-help\\fR says the same in short."
+                  print "Each verb has a page of its own, \\fBpith\\-VERB\\fR(1);"
+                  print "\\fBpith VERB \\-\\-help\\fR says the same in short."
                   print ".SH VERBS"; next }
         /^  [a-z]/ { name = $1; sub(/^ *[^ ]+ +/, ""); printf ".TP\n\\fB%s\\fR\n%s\n", name, $0 }'
     cat "$here/pith.1.in"

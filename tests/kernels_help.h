@@ -93,4 +93,30 @@ static inline void same(const char *what, const char *isa, int64_t key, const pi
 
 #define TOL 1e-5
 
+/* ---- The suites' fixture ---- */
+static pith_ctx *ctx;
+
+static void setup(void)
+{
+    ctx = pith_ctx_new((pith_ctx_cfg){ .seed = 1 });
+    ck_assert_msg(ctx && !pith_ctx_status(ctx), "%s", ctx ? pith_error_text(ctx) : "no context");
+}
+
+static void teardown(void) { pith_ctx_free(ctx); }
+
+/* Results go past the caches on an even number of threads: the bits must be those of an odd one. */
+static inline pithp_env env(int isa, int threads)
+{
+    return (pithp_env){ .threads = threads,
+                        .k = pithp_kern_get((pithp_isa)isa),
+                        .blas = &ctx->blas,
+                        .stream_from = threads % 2 == 0 };
+}
+
+/* Whole vectors of every set, and what is left over. */
+static const int64_t widths[] __attribute__((unused)) = { 1, 3,  8,  16, 17, 24, 40,  96,  112, 2,
+                                                          5, 15, 31, 33, 64, 65, 200, 320, 448, 7 };
+
+#define EACH_ISA(i) for (int i = 0; i <= (int)pithp_isa_best(); i++)
+
 #endif

@@ -299,6 +299,57 @@ START_TEST(damaged_file_is_replaced)
 }
 END_TEST
 
+/* ---- One kind of file in another's place ---- */
+START_TEST(older_caches_are_read)
+{
+    bytes b = packed("older");
+    memcpy(b.p, PITHP_MAGIC_PACKED, 8);
+    pithp_pack_seal(b.p, b.n);
+    put(at("older.pack"), b.p, b.n);
+    pith_data *d = open_set("older", (pith_images_cfg){ .cache = at("older.pack"), .max_bad = 1 });
+    ck_assert(!pith_data_get_report(d).built);
+    ck_assert_str_eq(pithp_kind_of(at("older.pack")), "a data set's cache of decoded photographs");
+    put(at("older.pack"), b.p, 40); /* a damaged one is still not taken for a model */
+    d = open_set("older", (pith_images_cfg){ .cache = at("older.pack"), .max_bad = 1 });
+    ck_assert(pith_data_get_report(d).built);
+    bytes_free(&b);
+}
+END_TEST
+
+START_TEST(others_files_stay)
+{
+    static const struct {
+        const char *p, *says;
+    } files[] = { { "PITHPACK\1\0\0\0\0\2\0\0\0\0\0\0...", "a packed model" },
+                  { "PITHSAID................", "a store of a teacher's outputs" },
+                  { "\20\0\0\0\0\0\0\0{\"__metadata__\": ", "a model file" },
+                  { "\30\0\0\0TFL3................", "a TensorFlow Lite model" },
+                  { "dear diary, today I.....", "another's file" } };
+    enum { LENGTH = 23 };
+    make_set("mixed", 2, 4);
+    for (size_t i = 0; i < PITHP_LEN(files); i++) {
+        put(at("mixed.file"), files[i].p, LENGTH);
+        for (int rebuild = 0; rebuild < 2; rebuild++) {
+            pith_images_cfg cfg = { .size = 12, .cache = at("mixed.file"), .rebuild = rebuild != 0 };
+            ck_assert_ptr_null(pith_data_images(c, at("mixed"), cfg));
+            suite_check(pith_ctx_status(c) == PITH_EINVAL &&
+                            strstr(pith_error_text(c), files[i].says) != NULL,
+                        "file %zu: %s", i, pith_error_text(c));
+            pith_ctx_clear(c);
+        }
+        bytes now = slurp(at("mixed.file"));
+        ck_assert(now.n == LENGTH && memcmp(now.p, files[i].p, LENGTH) == 0);
+        bytes_free(&now);
+        ck_assert_ptr_null(pith_data_images(c, at("mixed.file"), (pith_images_cfg){ .size = 12 }));
+        ck_assert_int_eq(pith_ctx_status(c), PITH_ENOTFOUND);
+        ck_assert_ptr_nonnull(strstr(pith_error_text(c), i < 4 ? files[i].says : "Not a directory"));
+        pith_ctx_clear(c);
+    }
+    put(at("mixed.file"), "", 0); /* as mktemp leaves it */
+    ck_assert(pith_data_get_report(open_set("mixed", (pith_images_cfg){ .cache = at("mixed.file") })).built);
+}
+END_TEST
+
 START_TEST(damaged_pixels_are_noticed)
 {
     bytes b = packed("pixels");
@@ -341,6 +392,8 @@ int main(void)
     tcase_add_test(t, flipped_anywhere);
     tcase_add_test(t, sides_of_the_split);
     tcase_add_test(t, damaged_file_is_replaced);
+    tcase_add_test(t, older_caches_are_read);
+    tcase_add_test(t, others_files_stay);
     tcase_add_test(t, damaged_pixels_are_noticed);
     return suite_run("cache", s);
 }

@@ -174,6 +174,70 @@ static size_t defined(const char *file, const char *macro)
     return v;
 }
 
+static bool says(const char *file, const char *words)
+{
+    size_t n;
+    char *text = (char *)slurp(file, &n);
+    const bool found = strstr(text, words) != NULL;
+    free(text);
+    return found;
+}
+
+/* 1x1 layers that are mostly zeros run from lists of the other weights: the same bytes out, less flash. */
+START_TEST(sparse_weights)
+{
+    if (!have_compiler())
+        return;
+    int listed = 0;
+    for (uint32_t seed = 0; seed < 20; seed++) {
+        pithp_qgraph *g = c_net_make(ctx, seed);
+        suite_check(g != NULL, "net %u: %s", seed, pith_error_text(ctx));
+        pithp_c_needs full, thin;
+        ck_assert_int_eq(pithp_c_plan(g, &full), PITH_OK);
+        thin_out(g, seed % 4 == 3 ? 3 : 1);
+        same_bytes(g, seed, works(undefined) ? undefined : "-O1", (pith_export_cfg){ 0 });
+        ck_assert_int_eq(pithp_c_plan(g, &thin), PITH_OK);
+        ck_assert_uint_eq(defined(in_dir("m.h"), "M_FLASH_BYTES "), thin.flash);
+        if (says(in_dir("m.c"), " sparse(&l")) {
+            ck_assert_uint_lt(thin.flash, full.flash);
+            listed++;
+        } else {
+            ck_assert_uint_eq(thin.flash, full.flash);
+        }
+        pithp_qgraph_free(g);
+    }
+    ck_assert_int_ge(listed, 4);
+}
+END_TEST
+
+/* Gaps wider than a byte says, an even and an odd number of weights, none at all; four positions and what is left of them. */
+START_TEST(sparse_gaps)
+{
+    enum { WIDE = 1024, K = 5 };
+    if (!have_compiler())
+        return;
+    static int8_t w[K * WIDE];
+    memset(w, 0, sizeof w);
+    w[0] = 5, w[WIDE - 1] = -128 + 1;                         /* a gap of 1023 */
+    w[WIDE + 255] = 3, w[WIDE + 511] = -7, w[WIDE + 767] = 9; /* of 255 and of 256 */
+    w[2 * WIDE + 300] = 100;
+    for (int i = 0; i < WIDE; i++) /* the last but one is full, the last empty */
+        w[3 * WIDE + i] = (int8_t)(i % 251 - 125);
+    for (int side = 2; side < 5; side++) {
+        pithp_qgraph *g = pithp_qgraph_new(ctx, "gaps");
+        float sw = 0.01f;
+        const int x =
+            pithp_q_input(g, "x", PITH_I8, PITH_SHAPE(1, side, side, WIDE), (pithp_qparam){ 0.05f, 3 });
+        const int in[] = { x, pithp_q_const(g, "w", PITH_I8, PITH_SHAPE(K, 1, 1, WIDE), &sw, 1, 0, 0, w) };
+        pithp_qattr a = { .groups = 1 };
+        pithp_q_output(g, pithp_q_op(g, &pithp_qop_conv2d, "c", in, 2, &a, (pithp_qparam){ 0.7f, -4 }));
+        same_bytes(g, 1, works(undefined) ? undefined : "-O1", (pith_export_cfg){ 0 });
+        ck_assert(says(in_dir("m.c"), " sparse(&l"));
+        pithp_qgraph_free(g);
+    }
+}
+END_TEST
+
 /* Packed weights: the same bytes out, less flash the fewer numbers they are, RAM for them as told. */
 START_TEST(packed_weights)
 {
@@ -348,6 +412,8 @@ int main(void)
     tcase_add_test(t, each_op);
     tcase_add_test(t, whole_nets);
     tcase_add_test(t, packed_weights);
+    tcase_add_test(t, sparse_weights);
+    tcase_add_test(t, sparse_gaps);
     tcase_add_test(t, figures_and_selftest);
     tcase_add_test(t, tflm_array);
     tcase_add_test(t, refusals);

@@ -1,29 +1,6 @@
 /* Row kernels, elementwise drivers, batch norm and products: each against its naive twin on every instruction set this
-   processor has, and the same bits on any number of threads. Convolutions: test_convs.c. */
+   processor has, and the same bits on any number of threads. Convolutions: test_convs.c; optimisers: test_kernels_opt.c. */
 #include "kernels_help.h"
-
-static const int64_t widths[] = {
-    1, 3, 8, 16, 17, 24, 40, 96, 112, 2, 5, 15, 31, 33, 64, 65, 200, 320, 448, 7
-};
-static pith_ctx *ctx;
-
-static void setup(void)
-{
-    ctx = pith_ctx_new((pith_ctx_cfg){ .seed = 1 });
-    ck_assert_msg(ctx && !pith_ctx_status(ctx), "%s", ctx ? pith_error_text(ctx) : "no context");
-}
-
-static void teardown(void) { pith_ctx_free(ctx); }
-
-static pithp_env env(int isa, int threads)
-{
-    return (pithp_env){ .threads = threads,
-                        .k = pithp_kern_get((pithp_isa)isa),
-                        .blas = &ctx->blas,
-                        .stream_from = threads % 2 == 0 };
-}
-
-#define EACH_ISA(i) for (int i = 0; i <= (int)pithp_isa_best(); i++)
 
 START_TEST(tables)
 {
@@ -366,73 +343,6 @@ START_TEST(gemm)
 }
 END_TEST
 
-static void check_close(const buf *a, const double *want, const char *what)
-{
-    for (int64_t i = 0; i < a->n; i++)
-        ck_assert_msg(fabs((double)a->p[i] - want[i]) <= 2e-6 * (1 + fabs(want[i])), "%s [%lld]: %.9g, %.9g",
-                      what, (long long)i, (double)a->p[i], want[i]);
-}
-
-static void check_optimisers(const pithp_kern *k, int64_t n, bool nesterov, bool with_ema, pithp_rand *r)
-{
-    buf w = buf_random(n, r), g = buf_random(n, r), m = buf_random(n, r), v = buf_random(n, r),
-        e = buf_random(n, r);
-    for (int64_t i = 0; i < n; i++)
-        v.p[i] *= v.p[i];
-    buf w2 = buf_copy(&w, false), g2 = buf_copy(&g, false), m2 = buf_copy(&m, false),
-        e2 = buf_copy(&e, false);
-    double *want = calloc((size_t)(5 * n), sizeof *want), *wa = want + n, *ma = wa + n, *va = ma + n,
-           *ea = va + n;
-    const double lr = 0.1, mu = 0.9, wd = 0.01, gs = 0.5, ed = 0.75, b1 = 0.875, b2 = 0.99, eps = 1e-6,
-                 c1 = 0.3, c2 = 0.1;
-    k->sgd(w.p, g.p, m.p, with_ema ? e.p : NULL, n, (pith_real)lr, (pith_real)mu, (pith_real)wd, nesterov,
-           (pith_real)gs, (pith_real)ed);
-    for (int64_t i = 0; i < n; i++) {
-        double gr = (double)g2.p[i] * gs + wd * (double)w2.p[i];
-        ma[i] = mu * (double)m2.p[i] + gr;
-        wa[i] = (double)w2.p[i] - lr * (nesterov ? gr + mu * ma[i] : ma[i]);
-        ea[i] = (double)e2.p[i] + (with_ema ? (1 - ed) * (wa[i] - (double)e2.p[i]) : 0);
-    }
-    check_close(&w, wa, "sgd w"), check_close(&m, ma, "sgd m"), check_close(&e, ea, "sgd ema"),
-        check_close(&g, want, "g");
-    memcpy(g.p, g2.p, (size_t)n * sizeof *g.p);
-    for (int64_t i = 0; i < n; i++) { /* from where sgd arrived */
-        double gr = (double)g2.p[i] * gs, old = (double)w.p[i];
-        ma[i] = b1 * (double)m.p[i] + (1 - b1) * gr;
-        va[i] = b2 * (double)v.p[i] + (1 - b2) * gr * gr;
-        wa[i] = old - lr * (ma[i] / c1 / (sqrt(va[i] / c2) + eps) + wd * old);
-        ea[i] = (double)e.p[i] + (with_ema ? (1 - ed) * (wa[i] - (double)e.p[i]) : 0);
-    }
-    k->adamw(w.p, g.p, m.p, v.p, with_ema ? e.p : NULL, n, (pith_real)lr, (pith_real)b1, (pith_real)b2,
-             (pith_real)eps, (pith_real)wd, (pith_real)c1, (pith_real)c2, (pith_real)gs, (pith_real)ed);
-    check_close(&w, wa, "adamw w"), check_close(&m, ma, "adamw m"), check_close(&v, va, "adamw v");
-    check_close(&e, ea, "adamw ema"), check_close(&g, want, "g");
-    memcpy(g.p, g2.p, (size_t)n * sizeof *g.p);
-    for (int64_t i = 0; i < n; i++) { /* from where adamw arrived; b1 stands for the momentum */
-        double old = (double)w.p[i], gr = (double)g2.p[i] * gs + wd * old;
-        va[i] = b2 * (double)v.p[i] + (1 - b2) * gr * gr;
-        ma[i] = b1 * (double)m.p[i] + lr * gr / sqrt(va[i] + 1e-3);
-        wa[i] = old - ma[i];
-        ea[i] = (double)e.p[i] + (with_ema ? (1 - ed) * (wa[i] - (double)e.p[i]) : 0);
-    }
-    k->rmsprop(w.p, g.p, m.p, v.p, with_ema ? e.p : NULL, n, (pith_real)lr, (pith_real)b1, (pith_real)b2,
-               (pith_real)1e-3, (pith_real)wd, (pith_real)gs, (pith_real)ed);
-    check_close(&w, wa, "rmsprop w"), check_close(&m, ma, "rmsprop m"), check_close(&v, va, "rmsprop v");
-    check_close(&e, ea, "rmsprop ema"), check_close(&g, want, "g");
-    free(want);
-    buf_free(&w), buf_free(&g), buf_free(&m), buf_free(&v), buf_free(&e);
-    buf_free(&w2), buf_free(&g2), buf_free(&m2), buf_free(&e2);
-}
-
-START_TEST(optimisers)
-{
-    pithp_rand r = test_rand(7);
-    EACH_ISA(i)
-    for (size_t w = 0; w < PITHP_LEN(widths); w++)
-        check_optimisers(pithp_kern_get((pithp_isa)i), widths[w], w & 1, w & 2, &r);
-}
-END_TEST
-
 int main(void)
 {
     Suite *s = suite_create("kernels");
@@ -447,6 +357,5 @@ int main(void)
     tcase_add_test(t, batch_norm);
     tcase_add_test(t, statistics);
     tcase_add_test(t, gemm);
-    tcase_add_test(t, optimisers);
     return suite_run("kernels", s);
 }

@@ -1,5 +1,6 @@
 /* The lab: its statistics against values computed by hand, its table of steps, and whole labs on a small drawn set. */
 #include "cli/lab.h"
+#include "cli/run.h"
 #include "fit_help.h"
 
 #include <fcntl.h>
@@ -93,6 +94,7 @@ START_TEST(words)
         lab_job j = { .l = &l, .row = &lab_rows[i], .epochs = lab_rows[i].epochs > 0 };
         int weights, activations;
         suite_check(lab_words(&j), "%s: %s", lab_rows[i].id, l.reason);
+        json_decref(j.args);
         lab_bits(&l, &lab_rows[i], &weights, &activations);
         suite_check(weights >= 2 && weights <= 32 && activations >= 4 && activations <= 32, "%s: %d, %d bits",
                     lab_rows[i].id, weights, activations);
@@ -260,6 +262,22 @@ static void layers_are_told(const char *out, const char *id, bool weights, bool 
 static const char *const good[] = { "float", "float16", "dynamic",  "ptq",     "qat",
                                     "code4", "prune80", "channels", "student", "prune80-int8" };
 
+/* A step's model is gone on with by other verbs as a run's is: its args.json is what its verb writes. */
+static void goes_on(const char *out, const char *id)
+{
+    char path[1024];
+    recipe r = { 0 };
+    common k = { 0 };
+    const char *data = NULL;
+    opt known[] = { TEXT("data", 0, data, "", ""), RECIPE_OPTS(r), SCHEDULE_OPTS(r), COMMON_OPTS(k),
+                    OPTS_END };
+    json_t *keep = NULL;
+    snprintf(path, sizeof path, "%s/steps/%s/last.pith", out, id);
+    suite_check(run_inherit_qat(path, &r, known, &keep), "%s: its args.json is no recipe", id);
+    suite_check(k.seed == 5 && data != NULL, "%s: seed %d, data %s", id, (int)k.seed, data ? data : "none");
+    json_decref(keep);
+}
+
 /* A step fails, its child is skipped, the others go on; a second run trains nothing; one interrupted again and again ends with
    the same results. */
 START_TEST(whole)
@@ -271,7 +289,7 @@ START_TEST(whole)
     const int all = steps;
     ck_assert_int_gt(all, 0);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        status_is(once, good[i], "done");
+        status_is(once, good[i], "done"), goes_on(once, good[i]);
     status_is(once, "bad", "failed");
     status_is(once, "bad-int8", "skipped");
     json_t *j = result(once, "bad");

@@ -6,6 +6,7 @@
 #include "fail_alloc.h"
 #include "suite.h"
 
+#include <math.h>
 #include <pith/pith.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,38 @@ START_TEST(same_bits)
         pith_ctx_free(c);
     }
     free(x);
+}
+END_TEST
+
+/* Weights that are computed: by the first run of each lane where they are constant; where they may change, by every run, and
+   then not once for each sample. */
+START_TEST(computed_weights)
+{
+    static const pith_quant_scheme schemes[] = { PITH_SCHEME_CODEBOOK, PITH_SCHEME_DYNAMIC };
+    pith_ctx *c = context(2, NULL);
+    pith_model *m = family(c, "efnet-nano", 96, 0.25);
+    ck_assert_msg(pith_quantize(m, NULL, (pith_quant_cfg){ .scheme = schemes[_i] }) == PITH_OK, "%s",
+                  pith_error_text(c));
+    const int64_t in = pith_size(pith_model_input(m));
+    pith_real *x = malloc((size_t)(MANY * in) * sizeof *x), one[MANY * 3], many[MANY * 3], changing[3];
+    noise(x, MANY * in);
+    answers(m, x, MANY, 1, one);
+    answers(m, x, MANY, MANY, many);
+    ck_assert_mem_eq(one, many, sizeof one);
+    answers(m, x, MANY, 2, many); /* three runs of one plan */
+    ck_assert_mem_eq(one, many, sizeof one);
+    pith_plan *p = plan(pith_model_output(m), MANY, true), *q = plan(pith_model_output(m), MANY, false);
+    ck_assert_int_gt(p->n_lanes, 0);
+    ck_assert_int_eq(q->n_lanes, 0);
+    memcpy(pith_plan_input(q, pith_model_input(m)), x, (size_t)in * sizeof *x);
+    for (int i = 0; i < 2; i++) /* and it sees what changes */
+        ck_assert_int_eq(pith_plan_forward(q, 1, 0), PITH_OK);
+    memcpy(changing, pith_plan_value(q, pith_model_output(m)), sizeof changing);
+    for (int k = 0; k < 3; k++)
+        ck_assert_msg(fabs((double)(changing[k] - one[k])) < 1e-4, "%g, %g", (double)changing[k],
+                      (double)one[k]);
+    free(x);
+    pith_ctx_free(c);
 }
 END_TEST
 
@@ -202,6 +235,7 @@ int main(void)
     Suite *s = suite_create("lanes");
     tcase_add_loop_test(suite_case(s, "same_bits"), same_bits, 0, (int)PITHP_LEN(nets));
     tcase_add_loop_test(suite_case(s, "left_alone"), left_alone, 0, (int)PITHP_LEN(mixed));
+    tcase_add_loop_test(suite_case(s, "computed_weights"), computed_weights, 0, 2);
     suite_test(s, "facts_and_faults", facts_and_faults);
     suite_test(s, "memory_runs_out", memory_runs_out);
     return suite_run("lanes", s);

@@ -261,6 +261,9 @@ START_TEST(damaged)
         p[at] = was;
     }
     expect_in(s.c, pith_unpack(s.c, fit_path("none"), out), PITH_ENOTFOUND, "none");
+    memcpy(p, PITHP_MAGIC_CACHE, 8);
+    write_all(bad, p, n);
+    expect_in(s.c, pith_unpack(s.c, bad, out), PITH_EFORMAT, "is a data set's cache of decoded photographs");
     ck_assert_int_eq(pith_model_save(s.m, bad, false), PITH_OK);
     expect_in(s.c, pith_unpack(s.c, bad, out), PITH_EFORMAT, "not a packed one");
     ck_assert_ptr_null(fopen(out, "rb"));

@@ -25,7 +25,7 @@ typedef enum { PITH_TRAIN = 0, PITH_VAL = 1 } pith_split;
    val         share kept for validation where the folder has no split of its own; 0 = 0.1; PITH_ZERO = none
    seed        of that split; the same for every training by default, so that runs can be compared
    cache       path of the packed file; NULL = $XDG_CACHE_HOME/pith/<hash>.pack, else ~/.cache/pith/..., else
-               $TMPDIR/..., the first of them that can be written
+               $TMPDIR/..., the first of them that can be written. A file there that is no cache is refused, not replaced
    max_bad     share of files that may be bad before this is an error; 0 = 0.01; 1 = any number
    max_pixels  area above which a file is refused before it is decoded; 0 = 100 million, and in any case no
                more than about 256 MB of memory for one file

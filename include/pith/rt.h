@@ -8,7 +8,7 @@
        pith_rt_free(rt);
 
    The file is mapped, and its weights are read where they lie; beside the map there is one arena for the activations and some
-   kilobytes of tables. The bytes that come out are those of TensorFlow Lite Micro's reference kernels. A file is hostile
+   kilobytes: libpith-rt reads an op, prepares it, runs it and forgets it. The bytes that come out are those of TensorFlow Lite Micro's reference kernels. A file is hostile
    until checked: nothing in it can make these functions read or write where they should not, or divide by zero; it must not
    change while it is open. */
 #ifndef PITH_RT_H
@@ -30,7 +30,7 @@ typedef struct {
     void *alloc_user;
 } pith_rt_cfg;
 
-/* Opens a model: maps the file, checks all of it, computes the layers' factors and lays out the arena.
+/* Opens a model: maps the file, checks all of it and lays out the arena.
    ownership  the caller's: pith_rt_free
    errors     NULL: no memory at all. Else pith_rt_status says how it went, and a model that failed can only be asked for its
               error: PITH_ENOTFOUND, PITH_EIO (the path); PITH_EFORMAT (no .tflite, or a damaged one); PITH_EINVAL (an op

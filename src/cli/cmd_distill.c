@@ -100,12 +100,7 @@ static int fit(options *o, parts *p, pith_distill_cfg cfg, pith_fit_cfg f, const
     f.loss = pith_distill_loss(k);
     pith_status s = run_fit(&o->run, p->student, p->d, f, o->k.quiet);
     pith_distill_free(k);
-    if (s == PITH_OK)
-        return finish(o, p);
-    if (s != PITH_ESTOPPED)
-        return failed(p->c);
-    pith_ctx_free(p->c);
-    return EXIT_FAILED;
+    return s == PITH_OK ? finish(o, p) : run_ended(p->c, s);
 }
 
 static int train(options *o, const opt *table)

@@ -6,19 +6,15 @@
 #include <unistd.h>
 
 typedef struct {
-    common k;
-    recipe r;
-    run_folder run;
+    run_on t;
     prune_opts p;
-    const char *model, *data;
-    double max_bad;
 } options;
 
 /* ---- The recipe ---------------------------------------------------------------------------------------------- */
 /* Shorter and gentler than the first training; rewinding is that training again. */
 static void defaults(options *o, double lr)
 {
-    recipe *r = &o->r;
+    recipe *r = &o->t.r;
     const bool sgd = r->optimizer == NULL || strcmp(r->optimizer, "sgd") == 0, again = prune_rewinds(&o->p);
     r->epochs = r->epochs ? r->epochs : again ? 40 : 8;
     r->batch = r->batch ? r->batch : 64;
@@ -32,18 +28,19 @@ static void defaults(options *o, double lr)
 }
 
 /* False: it is said. A model without a recipe is trained by none that was guessed. */
-static bool inherit(options *o, opt *table, json_t **keep)
+static bool inherit(void *user, opt *table, json_t **keep)
 {
+    options *o = user;
     static const char *const again[] = { PRUNE_OWN, NULL };
     static const char *const gentler[] = { PRUNE_OWN, "epochs", "lr", "warmup", NULL };
     double lr;
-    if (!run_inherit(o->model, table, prune_rewinds(&o->p) ? again : gentler, keep, &lr))
+    if (!run_inherit(o->t.model, table, prune_rewinds(&o->p) ? again : gentler, keep, &lr))
         return false;
-    if (*keep == NULL && o->r.lr == 0 && !o->p.scan && access(o->model, R_OK) == 0) {
+    if (*keep == NULL && o->t.r.lr == 0 && !o->p.scan && access(o->t.model, R_OK) == 0) {
         say("prune: %s has no training recipe (no args.json beside it): pruned weights are won back by "
             "training; say "
             "at least --lr and --epochs, the rest has the defaults of 'pith train'",
-            o->model);
+            o->t.model);
         return false;
     }
     defaults(o, lr);
@@ -56,14 +53,14 @@ static int finish(const options *o, pith_model *m, pith_data *d, const prune_sta
     pith_eval_result r;
     pith_prune_facts f;
     pith_ctx *c = pith_model_ctx(m);
-    if (pith_evaluate(m, d, PITH_VAL, o->r.batch, &r) != PITH_OK ||
+    if (pith_evaluate(m, d, PITH_VAL, o->t.r.batch, &r) != PITH_OK ||
         pith_prune_info(m, was->cfg, &f) != PITH_OK)
         return failed(c);
     const double sparsity = f.weights > 0 ? (double)f.held / (double)f.weights : 0;
-    if (o->k.json) {
+    if (o->t.k.json) {
         json_t *j = json_pack("{s:f, s:f, s:I, s:f, s:I, s:I, s:s}", "accuracy", r.accuracy, "loss", r.loss,
                               "n", (json_int_t)r.n, "sparsity", sparsity, "parameters",
-                              (json_int_t)f.parameters, "zeros", (json_int_t)f.zeros, "run", o->run.out);
+                              (json_int_t)f.parameters, "zeros", (json_int_t)f.zeros, "run", o->t.run.out);
         if (was->accuracy >= 0)
             json_object_set_new(j, "accuracy_before", json_real(was->accuracy));
         print_json(j);
@@ -77,7 +74,7 @@ static int finish(const options *o, pith_model *m, pith_data *d, const prune_sta
             printf("zeros    %.2f%% of the %lld weights that took part, %.2f%% of all %lld parameters\n",
                    100 * sparsity, (long long)f.weights, 100.0 * (double)f.zeros / (double)f.parameters,
                    (long long)f.parameters);
-        printf("model    %s/last.pith\n", o->run.out);
+        printf("model    %s/last.pith\n", o->t.run.out);
     }
     pith_ctx_free(c);
     return EXIT_DONE;
@@ -87,7 +84,7 @@ static int finish(const options *o, pith_model *m, pith_data *d, const prune_sta
 static bool keep_rewind(const options *o, const prune_start *was)
 {
     char path[1024];
-    snprintf(path, sizeof path, "%s/" REWIND_FILE, o->run.out);
+    snprintf(path, sizeof path, "%s/" REWIND_FILE, o->t.run.out);
     return was->schedule.rewind == NULL || pith_model_save(was->schedule.rewind, path, false) == PITH_OK;
 }
 
@@ -96,80 +93,56 @@ static int train(options *o, const opt *table, json_t *keep, pith_model *m, pith
 {
     pith_fit_cfg f;
     pith_ctx *c = pith_model_ctx(m);
-    const bool fresh = o->run.resume == NULL;
-    if (!recipe_read(&o->r, o->k.seed, &f) || !recipe_fits(&o->r, m) ||
-        !prune_prepare(&o->p, keep, m, o->run.resume, was)) {
+    const bool fresh = o->t.run.resume == NULL;
+    if (!recipe_read(&o->t.r, o->t.k.seed, &f) || !recipe_fits(&o->t.r, m) ||
+        !prune_prepare(&o->p, keep, m, o->t.run.resume, was)) {
         const bool engine = pith_ctx_status(c) != PITH_OK;
         return engine ? failed(c) : (pith_ctx_free(c), EXIT_USAGE);
     }
     pith_eval_result r;
-    if (fresh && pith_evaluate(m, d, PITH_VAL, o->r.batch, &r) != PITH_OK)
+    if (fresh && pith_evaluate(m, d, PITH_VAL, o->t.r.batch, &r) != PITH_OK)
         return failed(c);
     was->accuracy = fresh ? r.accuracy : -1;
     /* what cannot be is refused before a folder is made */
-    if (fresh && !prune_check(&o->p, m, d, was, o->k.quiet))
+    if (fresh && !prune_check(&o->p, m, d, was, o->t.k.quiet))
         return failed(c);
-    if (fresh && !run_begin(&o->run, "prune", table)) {
+    if (fresh && !run_begin(&o->t.run, "prune", table)) {
         pith_ctx_free(c);
         return EXIT_FAILED;
     }
     if (fresh && !keep_rewind(o, was))
         return failed(c);
-    f.epochs = o->r.epochs * was->rounds;
+    f.epochs = o->t.r.epochs * was->rounds;
     run_job job = { .user = was, .fit = o->p.remove ? NULL : prune_job };
-    pith_status s = run_fit_job(&o->run, m, d, f, o->k.quiet, job);
-    if (s == PITH_ESTOPPED) {
-        pith_ctx_free(c);
-        return EXIT_FAILED;
-    }
-    return s == PITH_OK ? finish(o, m, d, was) : failed(c);
+    pith_status s = run_fit_job(&o->t.run, m, d, f, o->t.k.quiet, job);
+    return s == PITH_OK ? finish(o, m, d, was) : run_ended(c, s);
 }
 
 static int prune(options *o, const opt *table, json_t *keep)
 {
     prune_start was = { .accuracy = -1, .rounds = 1 };
-    if (!prune_cfg(&o->p, o->k.seed, &was))
+    if (!prune_cfg(&o->p, o->t.k.seed, &was))
         return EXIT_USAGE;
-    pith_ctx *c = open_ctx(&o->k);
-    if (c == NULL)
+    pith_data *d;
+    pith_model *m = run_on_open(&o->t, &d);
+    if (m == NULL)
         return EXIT_FAILED;
-    pith_model *m = open_model(c, o->model, (model_opts){ 0 });
-    int size = m == NULL ? 0 : model_image_size(m);
-    pith_data *d = size == 0 ? NULL : open_data(c, o->data, size, &o->k, o->max_bad);
-    if (d == NULL)
-        return failed(c);
-    return o->p.scan ? prune_scan(&o->k, m, d, was.cfg) : train(o, table, keep, m, d, &was);
+    return o->p.scan ? prune_scan(&o->t.k, m, d, was.cfg) : train(o, table, keep, m, d, &was);
 }
 
 static int run(int argc, char **argv)
 {
-    options o = { .run = { .verb = "prune" } };
+    options o = { .t.run.verb = "prune" };
     opt table[] = {
-        TEXT("data", 'd', o.data, "DIR", "folder of photographs (default: the model's run's)"),
-        RUN_OPTS(o.run),
+        RUN_ON_FIRST(o.t, "the model's run's"),
         PRUNE_OPTS(o.p),
-        RECIPE_OPTS(o.r),
-        SCHEDULE_OPTS_AS(o.r, "lr-schedule"),
-        REAL("max-bad", 0, o.max_bad, "SHARE", 0, 1, "share of unusable files allowed"),
-        COMMON_OPTS(o.k),
+        RUN_ON_LAST(o.t, "lr-schedule"),
         OPTS_END,
     };
     json_t *keep = NULL;
-    int n, status = opts_parse(&verb_prune, table, argc, argv, &o.model, &n);
-    if (status >= 0)
-        return status;
-    bool fresh = o.run.resume == NULL;
-    status = EXIT_USAGE;
-    if (fresh && n == 0)
-        say("prune: a trained model (as run/last.pith) is needed");
-    else if (fresh ? !inherit(&o, table, &keep) : !run_read(&o.run, table, &keep))
-        status = EXIT_FAILED;
-    else if (o.data == NULL)
-        say("prune: --data DIR is needed");
-    else {
-        o.model = fresh ? o.model : o.run.model;
+    int status = run_on_read(&verb_prune, &o.t, table, argc, argv, inherit, &o, &keep);
+    if (status < 0)
         status = prune(&o, table, keep);
-    }
     json_decref(keep);
     return status;
 }

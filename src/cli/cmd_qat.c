@@ -3,13 +3,9 @@
 #include "cli/run.h"
 
 typedef struct {
-    common k;
-    recipe r;
-    run_folder run;
+    run_on t;
     quant_opts q;
     qat_opts a;
-    const char *model, *data;
-    double max_bad;
 } options;
 
 /* ---- The training ---- */
@@ -18,18 +14,18 @@ static int finish(const options *o, pith_model *m, pith_data *d)
     pith_eval_result r;
     pith_integer_facts facts = { 0 };
     pith_ctx *c = pith_model_ctx(m);
-    if (pith_evaluate(m, d, PITH_VAL, o->r.batch, &r) != PITH_OK ||
+    if (pith_evaluate(m, d, PITH_VAL, o->t.r.batch, &r) != PITH_OK ||
         (o->q.skip == NULL && pith_integer_info(m, &facts) != PITH_OK))
         return failed(c);
-    if (o->k.json)
+    if (o->t.k.json)
         print_json(json_pack("{s:f, s:f, s:I, s:I, s:s}", "accuracy", r.accuracy, "loss", r.loss, "n",
-                             (json_int_t)r.n, "bytes", (json_int_t)facts.bytes, "run", o->run.out));
+                             (json_int_t)r.n, "bytes", (json_int_t)facts.bytes, "run", o->t.run.out));
     else
         printf(
             "\naccuracy %.2f%% in integers on %lld validation images (%lld right), loss %.4f\nweights  %.1f "
             "KB\nmodel    %s/last.pith\n",
             100 * r.accuracy, (long long)r.n, (long long)r.correct, r.loss, (double)facts.bytes / 1024,
-            o->run.out);
+            o->t.run.out);
     pith_ctx_free(c);
     return EXIT_DONE;
 }
@@ -38,63 +34,44 @@ static int train(options *o, const opt *table)
 {
     pith_quant_cfg q;
     pith_fit_cfg f;
-    if (!recipe_read(&o->r, o->k.seed, &f))
+    if (!recipe_read(&o->t.r, o->t.k.seed, &f))
         return EXIT_USAGE;
-    pith_ctx *c = open_ctx(&o->k);
-    if (c == NULL)
+    pith_data *d;
+    pith_model *m = run_on_open(&o->t, &d);
+    if (m == NULL)
         return EXIT_FAILED;
-    pith_model *m = open_model(c, o->model, (model_opts){ 0 });
-    int size = m == NULL ? 0 : model_image_size(m);
-    pith_data *d = size == 0 ? NULL : open_data(c, o->data, size, &o->k, o->max_bad);
-    if (d == NULL)
-        return failed(c);
-    if (!qat_opts_cfg(&o->q, &o->a, run_steps(&o->r, d), &q) || !recipe_fits(&o->r, m)) {
+    pith_ctx *c = pith_model_ctx(m);
+    if (!qat_opts_cfg(&o->q, &o->a, run_steps(&o->t.r, d), &q) || !recipe_fits(&o->t.r, m)) {
         pith_ctx_free(c);
         return EXIT_USAGE;
     }
-    if (o->run.resume == NULL && pith_qat(m, q) != PITH_OK)
+    if (o->t.run.resume == NULL && pith_qat(m, q) != PITH_OK)
         return failed(c);
-    if (o->run.resume == NULL && !run_begin(&o->run, "qat", table)) {
+    if (o->t.run.resume == NULL && !run_begin(&o->t.run, "qat", table)) {
         pith_ctx_free(c);
         return EXIT_FAILED;
     }
-    pith_status s = run_fit(&o->run, m, d, f, o->k.quiet);
-    if (s == PITH_ESTOPPED) {
-        pith_ctx_free(c);
-        return EXIT_FAILED;
-    }
-    return s == PITH_OK ? finish(o, m, d) : failed(c);
+    pith_status s = run_fit(&o->t.run, m, d, f, o->t.k.quiet);
+    return s == PITH_OK ? finish(o, m, d) : run_ended(c, s);
+}
+
+static bool inherit(void *user, opt *table, json_t **keep)
+{
+    options *o = user;
+    return run_inherit_qat(o->t.model, &o->t.r, table, keep);
 }
 
 static int run(int argc, char **argv)
 {
-    options o = { .run = { .verb = "qat" } };
+    options o = { .t.run.verb = "qat" };
     opt table[] = {
-        TEXT("data", 'd', o.data, "DIR", "folder of photographs (default: the float run's)"),
-        RUN_OPTS(o.run),
-        BITS_OPTS(o.q),
-        QAT_OPTS(o.a),
-        RECIPE_OPTS(o.r),
-        SCHEDULE_OPTS(o.r),
-        REAL("max-bad", 0, o.max_bad, "SHARE", 0, 1, "share of unusable files allowed"),
-        COMMON_OPTS(o.k),
-        OPTS_END,
+        RUN_ON_FIRST(o.t, "the float run's"), BITS_OPTS(o.q), QAT_OPTS(o.a),
+        RUN_ON_LAST(o.t, "schedule"),         OPTS_END,
     };
     json_t *keep = NULL;
-    int n, status = opts_parse(&verb_qat, table, argc, argv, &o.model, &n);
-    if (status >= 0)
-        return status;
-    bool fresh = o.run.resume == NULL;
-    status = EXIT_USAGE;
-    if (fresh && n == 0)
-        say("qat: a trained model (as run/last.pith) is needed");
-    else if (fresh ? !run_inherit_qat(o.model, &o.r, table, &keep) : !run_read(&o.run, table, &keep))
-        status = EXIT_FAILED;
-    else if (o.data == NULL)
-        say("qat: --data DIR is needed");
-    else {
-        o.model = fresh ? o.model : o.run.model;
-        run_qat_defaults(&o.r);
+    int status = run_on_read(&verb_qat, &o.t, table, argc, argv, inherit, &o, &keep);
+    if (status < 0) {
+        run_qat_defaults(&o.t.r);
         status = train(&o, table);
     }
     json_decref(keep);

@@ -93,11 +93,7 @@ static int train(train_opts *o, const opt *table)
                 pith_data_classes(d), pith_data_size(d), pith_data_size(d), o->run.out);
     }
     pith_status s = run_fit(&o->run, m, d, f, o->k.quiet);
-    if (s == PITH_ESTOPPED) {
-        pith_ctx_free(c);
-        return EXIT_FAILED;
-    }
-    return s == PITH_OK ? finish(o, m, d) : failed(c);
+    return s == PITH_OK ? finish(o, m, d) : run_ended(c, s);
 }
 
 static int run(int argc, char **argv)

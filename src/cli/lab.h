@@ -102,6 +102,7 @@ typedef struct {
     double width;
     bool student_qat;
     char room[2][512], words[512];
+    json_t *args; /* what `words` set, by option; the caller's, to be released */
 } lab_job;
 
 /* The step's model into j->m: made, and trained where it is; a training that was interrupted goes on where `resume` says so.
@@ -111,6 +112,7 @@ pith_status lab_make(lab_job *j, bool resume);
 const char *lab_words_text(const lab *l, const lab_row *r, char buf[512]);
 /* Reads the words of a row, as its verb would: bits and the like are known then. */
 bool lab_words(lab_job *j);
+bool lab_args(lab_job *j); /* after that: steps/ID/args.json */
 /* bits_weights, bits_activations of what a row makes, those of the steps it comes from included; 32: float */
 void lab_bits(const lab *l, const lab_row *r, int *weights, int *activations);
 

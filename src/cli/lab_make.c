@@ -37,8 +37,16 @@ static bool parse(lab_job *j, opt *table, const char *words, char room[512])
     for (char *w = strtok_r(room, " ", &save); w != NULL && argc < WORDS_MOST; w = strtok_r(NULL, " ", &save))
         argv[argc++] = w;
     argv[argc] = NULL;
-    return opts_parse(&v, table, argc, argv, &none, &n) < 0 ||
-           lab_fail(j->l, "'pith %s %s' is no command", j->row->verb, words);
+    if (opts_parse(&v, table, argc, argv, &none, &n) >= 0)
+        return lab_fail(j->l, "'pith %s %s' is no command", j->row->verb, words);
+    json_t *all = opts_json(table);
+    if (j->args == NULL)
+        j->args = all;
+    else { /* a second verb's */
+        json_object_update(j->args, all);
+        json_decref(all);
+    }
+    return true;
 }
 
 static bool words_recipe(lab_job *j, const char *words, char room[512])
@@ -208,7 +216,9 @@ void lab_bits(const lab *l, const lab_row *r, int *weights, int *activations)
     lab copy = *l; /* reading words says why they are refused, to nobody here */
     lab_job j = { .l = &copy, .row = r, .epochs = 1 };
     *weights = *activations = 32;
-    if (!lab_words(&j))
+    const bool read = lab_words(&j);
+    json_decref(j.args);
+    if (!read)
         return;
     if (strcmp(r->verb, "prune") == 0 || strcmp(r->verb, "train") == 0 ||
         (strcmp(r->verb, "distill") == 0 && !j.student_qat))
@@ -240,17 +250,26 @@ static void clear_folder(const lab *l, const lab_row *r)
         unlink(lab_path(l, r, old[i], path));
 }
 
+/* args.json, as the verb itself would have written it: other verbs inherit the recipe from there. */
+bool lab_args(lab_job *j)
+{
+    char path[1024], seed[24];
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)j->l->k.seed);
+    json_t *args =
+        json_pack("{s:s, s:s, s:O}", "pith", PITH_VERSION, "words", j->words, j->row->verb, j->args);
+    json_t *all = json_object_get(args, j->row->verb);
+    json_object_set_new(all, "epochs", json_integer(j->epochs));
+    json_object_set_new(all, "seed", json_string(seed));
+    json_object_set_new(all, "data", json_bytes(j->l->data));
+    bool ok = lab_save_json(j->l, lab_path(j->l, j->row, "args.json", path), args);
+    json_decref(args);
+    return ok;
+}
+
 static bool begin(lab_job *j, int way)
 {
-    char path[1024];
     clear_folder(j->l, j->row);
-    lab_path(j->l, j->row, "args.json", path);
-    json_t *args =
-        json_pack("{s:s, s:{s:s, s:s*, s:i, s:I}}", "pith", PITH_VERSION, j->row->verb, "words",
-                  j->row->words, "then", j->row->then, "epochs", j->epochs, "seed", (json_int_t)j->l->k.seed);
-    bool ok = lab_save_json(j->l, path, args);
-    json_decref(args);
-    return ok && ways[way].start(j);
+    return lab_args(j) && ways[way].start(j);
 }
 
 pith_status lab_make(lab_job *j, bool resume)

@@ -210,6 +210,7 @@ static pith_status make(lab *l, int i, bool resume)
     }
     pith_status s = lab_make(&j, resume);
     pith_model_free(j.m);
+    json_decref(j.args);
     return s;
 }
 
@@ -235,8 +236,12 @@ static void again(lab *l, int i)
 {
     const json_t *was = l->step[i].result, *warnings = json_object_get(was, "warnings");
     const double seconds = json_number_value(json_object_get(was, "seconds"));
+    lab_job j = { .l = l, .row = &l->rows[i], .epochs = l->step[i].epochs };
     if (warnings != NULL)
         json_array_extend(l->warnings, (json_t *)(uintptr_t)warnings);
+    if (lab_words(&j))
+        lab_args(&j);
+    json_decref(j.args);
     conclude(l, i, head(l, i, "done"), seconds, 0);
 }
 

@@ -192,3 +192,47 @@ pith_status run_fit(const run_folder *f, pith_model *m, pith_data *d, pith_fit_c
 {
     return run_fit_job(f, m, d, cfg, quiet, (run_job){ 0 });
 }
+
+int run_ended(pith_ctx *c, pith_status s)
+{
+    if (s != PITH_ESTOPPED)
+        return failed(c);
+    pith_ctx_free(c);
+    return EXIT_FAILED;
+}
+
+/* ---- Training a trained model on ---- */
+int run_on_read(const verb *v, run_on *t, opt *table, int argc, char **argv,
+                bool (*inherit)(void *user, opt *table, json_t **keep), void *user, json_t **keep)
+{
+    int n, status = opts_parse(v, table, argc, argv, &t->model, &n);
+    if (status >= 0)
+        return status;
+    const bool fresh = t->run.resume == NULL;
+    if (fresh && n == 0) {
+        say("%s: a trained model (as run/last.pith) is needed", v->name);
+        return EXIT_USAGE;
+    }
+    if (fresh ? !inherit(user, table, keep) : !run_read(&t->run, table, keep))
+        return EXIT_FAILED;
+    if (t->data == NULL) {
+        say("%s: --data DIR is needed", v->name);
+        return EXIT_USAGE;
+    }
+    t->model = fresh ? t->model : t->run.model;
+    return -1;
+}
+
+pith_model *run_on_open(const run_on *t, pith_data **d)
+{
+    pith_ctx *c = open_ctx(&t->k);
+    if (c == NULL)
+        return NULL;
+    pith_model *m = open_model(c, t->model, (model_opts){ 0 });
+    const int size = m == NULL ? 0 : model_image_size(m);
+    *d = size == 0 ? NULL : open_data(c, t->data, size, &t->k, t->max_bad);
+    if (*d != NULL)
+        return m;
+    failed(c);
+    return NULL;
+}

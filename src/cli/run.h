@@ -47,6 +47,32 @@ typedef struct {
 pith_status run_fit_job(const run_folder *f, pith_model *m, pith_data *d, pith_fit_cfg cfg, bool quiet,
                         run_job job);
 
+/* What is left to return when a training did not end well; frees the context. A stop was said already. */
+int run_ended(pith_ctx *c, pith_status s);
+
+/* ---- Verbs that train a trained model on ---- */
+typedef struct {
+    common k;
+    recipe r;
+    run_folder run;
+    const char *model, *data; /* of a run that goes on, its last.pith */
+    double max_bad;
+} run_on;
+
+#define RUN_ON_FIRST(t, whose) \
+    TEXT("data", 'd', (t).data, "DIR", "folder of photographs (default: " whose ")"), RUN_OPTS((t).run)
+#define RUN_ON_LAST(t, schedule)                                                           \
+    RECIPE_OPTS((t).r), SCHEDULE_OPTS_AS((t).r, schedule),                                 \
+        REAL("max-bad", 0, (t).max_bad, "SHARE", 0, 1, "share of unusable files allowed"), \
+        COMMON_OPTS((t).k)
+
+/* Reads a command line whose operand is MODEL, or that has --resume: options come from the model's run by `inherit`, or from the
+   interrupted one. Returns -1 to go on, else the exit status, and it is said why. *keep: as in run_read. */
+int run_on_read(const verb *v, run_on *t, opt *table, int argc, char **argv,
+                bool (*inherit)(void *user, opt *table, json_t **keep), void *user, json_t **keep);
+/* Context, model and data; NULL: it is said. */
+pith_model *run_on_open(const run_on *t, pith_data **d);
+
 /* The flag that Ctrl-C raises from now on; a second one ends the program at once. */
 const volatile int *run_stop_flag(void);
 

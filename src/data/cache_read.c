@@ -22,11 +22,11 @@ void pithp_pack_hashes(pithp_pack_head *h, const uint8_t *index)
 /* The index must be as long as its counts say: no overflow, nothing left over. */
 static const char *check_head(const pithp_pack_head *h, const uint8_t *p, size_t n)
 {
-    if (memcmp(h->magic, PITHP_PACK_MAGIC, 8))
+    if (memcmp(h->magic, PITHP_MAGIC_CACHE, 8) && !pithp_is_old_cache(h, sizeof *h))
         return "not a packed data set";
-    if (h->order != PITHP_PACK_ORDER)
+    if (h->order != PITHP_CACHE_ORDER)
         return "written on a machine of another byte order";
-    if (h->version != PITHP_PACK_VERSION)
+    if (h->version != PITHP_CACHE_VERSION)
         return "written by another version of pith";
     if (h->header_hash != head_hash(h))
         return "damaged header";
@@ -116,6 +116,19 @@ const char *pithp_pack_parse(pith_ctx *c, const uint8_t *p, size_t n, pithp_pack
     if (wrong)
         pithp_pack_free(c, out);
     return wrong;
+}
+
+bool pithp_pack_may_replace(const char *path)
+{
+    uint8_t p[20];
+    uint32_t order = 0;
+    const size_t n = pithp_peek(path, p, sizeof p);
+    if (n == 0 || !memcmp(p, PITHP_MAGIC_CACHE, PITHP_MIN(n, (size_t)8)) || pithp_is_old_cache(p, n))
+        return true;
+    if (n >= 16)
+        memcpy(&order, p + 12, sizeof order);
+    return order == PITHP_CACHE_ORDER &&
+           memcmp(p, PITHP_MAGIC_PACKED, 8) != 0; /* its first bytes are damaged */
 }
 
 void pithp_pack_free(pith_ctx *c, pithp_pack *k)

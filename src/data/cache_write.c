@@ -161,9 +161,9 @@ static pith_status write_index(builder *b, uint64_t settings)
         for (int k = 0; k < 4; at += parts[k++])
             if (parts[k])
                 memcpy(at, from[k], parts[k]);
-        pithp_pack_head h = { .magic = PITHP_PACK_MAGIC,
-                              .version = PITHP_PACK_VERSION,
-                              .order = PITHP_PACK_ORDER,
+        pithp_pack_head h = { .magic = PITHP_MAGIC_CACHE,
+                              .version = PITHP_CACHE_VERSION,
+                              .order = PITHP_CACHE_ORDER,
                               .source = b->scan->fingerprint,
                               .settings = settings,
                               .file_bytes = b->offset + bytes,

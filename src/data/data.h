@@ -175,6 +175,8 @@ typedef struct {
 /* NULL, or what is wrong with it. Out of memory sticks in the context. */
 const char *pithp_pack_parse(pith_ctx *c, const uint8_t *p, size_t n, pithp_pack *out);
 void pithp_pack_free(pith_ctx *c, pithp_pack *k);
+/* Whether a new cache may take the place of what lies there: nothing, or a cache, also a damaged one. */
+bool pithp_pack_may_replace(const char *path);
 void pithp_pack_seal(uint8_t *p, size_t n); /* makes the checksums right again; for tests */
 pith_status pithp_pack_build(pith_ctx *c, const pithp_scan *s, const char *path, int store, uint64_t settings,
                              const pith_images_cfg *cfg);

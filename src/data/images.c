@@ -1,4 +1,5 @@
 /* data/images.c: a folder of photographs becomes a data set: scan, cache, split, checks, report. */
+#include "base/kind.h"
 #include "data/data.h"
 #include <limits.h>
 #include <string.h>
@@ -159,6 +160,12 @@ static pith_status find_pack(pith_data *d, const pithp_scan *s, const pith_image
 #endif
     uint64_t how[3] = { (uint64_t)d->store, (uint64_t)cfg->max_pixels, decoder };
     uint64_t settings = pithp_hash_bytes(0, how, sizeof how);
+    if (cfg->cache && !pithp_pack_may_replace(cfg->cache)) {
+        const char *kind = pithp_kind_of(cfg->cache);
+        return pithp_error(d->c, PITH_EINVAL,
+                           "%s: is %s, not a data set's cache; name another file (cache), or remove it",
+                           cfg->cache, kind ? kind : "another's file");
+    }
     if (!cfg->rebuild && open_cache(d, s, settings))
         return PITH_OK;
     pithp_log(d->c, PITH_LOG_INFO, "decoding %zu files of %s into %s", s->n, s->root, d->cache);

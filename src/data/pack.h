@@ -5,13 +5,13 @@
      index                 pithp_pack_rec [n_images], then uint32 pairs (path, reason) [n_bad],
                            then uint32 names [n_classes], then the strings, zero-terminated
    Numbers are in the byte order of the machine that wrote them; the file is a cache and never leaves it. */
-#ifndef PITHP_PACK_H
-#define PITHP_PACK_H
+#ifndef PITHP_DATA_PACK_H
+#define PITHP_DATA_PACK_H
 
+#include "base/kind.h"
 #include <stdint.h>
 
-#define PITHP_PACK_MAGIC "PITHPACK"
-enum { PITHP_PACK_VERSION = 1, PITHP_PACK_ORDER = 0x01020304 };
+enum { PITHP_CACHE_VERSION = 1, PITHP_CACHE_ORDER = 0x01020304 };
 
 typedef struct {
     char magic[8];

@@ -3,6 +3,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "base/kind.h"
 #include "data/data.h"
 #include <dirent.h>
 #include <errno.h>
@@ -56,13 +57,21 @@ static pith_status list_entry(pith_ctx *c, int fd, const char *name, pithp_listi
     return PITH_OK;
 }
 
+static pith_status no_folder(pith_ctx *c, const char *path, int e)
+{
+    const char *kind = e == ENOTDIR ? pithp_kind_of(path) : NULL;
+    if (kind)
+        return pithp_error(c, PITH_ENOTFOUND, "%s: is %s; expected a folder of images", path, kind);
+    return pithp_error(c, e == ENOENT || e == ENOTDIR ? PITH_ENOTFOUND : PITH_EIO,
+                       "%s: cannot be read as a folder of images: %s", path, strerror(e));
+}
+
 pith_status pithp_list(pith_ctx *c, const char *path, pithp_listing *l)
 {
     *l = (pithp_listing){ 0 };
     DIR *d = opendir(path);
     if (!d)
-        return pithp_error(c, errno == ENOENT || errno == ENOTDIR ? PITH_ENOTFOUND : PITH_EIO,
-                           "%s: cannot be read as a folder of images: %s", path, strerror(errno));
+        return no_folder(c, path, errno);
     pith_status status = PITH_OK;
     errno = 0;
     for (struct dirent *de; !status && (de = readdir(d)); errno = 0) {

@@ -22,16 +22,16 @@ static bool lies(pithp_fbr *b, size_t at, size_t n, size_t align)
     return !b->fault;
 }
 
-static uint64_t little(const uint8_t *p, size_t n)
+/* Written out, so that compilers make one load of each. */
+static unsigned le16(const uint8_t *p) { return p[0] | (unsigned)p[1] << 8; }
+uint32_t pithp_fbr_le32(const uint8_t *p)
 {
-    uint64_t v = 0;
-    for (size_t i = 0; i < n; i++)
-        v |= (uint64_t)p[i] << 8 * i;
-    return v;
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
-
-uint32_t pithp_fbr_le32(const uint8_t *p) { return (uint32_t)little(p, 4); }
-int64_t pithp_fbr_le64(const uint8_t *p) { return (int64_t)little(p, 8); }
+int64_t pithp_fbr_le64(const uint8_t *p)
+{
+    return (int64_t)((uint64_t)pithp_fbr_le32(p) | (uint64_t)pithp_fbr_le32(p + 4) << 32);
+}
 
 float pithp_fbr_lef(const uint8_t *p)
 {
@@ -65,7 +65,7 @@ static pithp_fbr_table table_at(pithp_fbr *b, size_t at)
         fault(b, "has its table of fields outside the file", at);
         return t;
     }
-    unsigned vbytes = (unsigned)little(b->p + v, 2), bytes = (unsigned)little(b->p + v + 2, 2);
+    unsigned vbytes = le16(b->p + v), bytes = le16(b->p + v + 2);
     if (vbytes < 4 || vbytes % 2 || bytes < 4 || !lies(b, (size_t)v, vbytes, 2) || !lies(b, at, bytes, 4)) {
         fault(b, "has a table of fields that is damaged", at);
         return t;
@@ -88,7 +88,7 @@ static size_t field_at(pithp_fbr_table t, int field, size_t size)
     size_t slot = 4 + 2 * (size_t)field;
     if (!t.at || t.b->fault || slot + 2 > t.vbytes)
         return 0;
-    size_t off = (size_t)little(t.b->p + t.vtable + slot, 2);
+    size_t off = le16(t.b->p + t.vtable + slot);
     if (!off)
         return 0;
     if (off < 4 || off + size > t.bytes) {
@@ -105,9 +105,11 @@ int64_t pithp_fbr_int(pithp_fbr_table t, int field, size_t size, int64_t dflt)
     size_t at = field_at(t, field, size);
     if (!at)
         return dflt;
-    uint64_t v = little(t.b->p + at, size);
-    unsigned spare = 64 - 8 * (unsigned)size;
-    return (int64_t)(v << spare) >> spare;
+    const uint8_t *p = t.b->p + at;
+    return size == 1   ? (int8_t)*p
+           : size == 2 ? (int16_t)le16(p)
+           : size == 4 ? (int32_t)pithp_fbr_le32(p)
+                       : pithp_fbr_le64(p);
 }
 
 float pithp_fbr_f32(pithp_fbr_table t, int field, float dflt)

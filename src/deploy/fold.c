@@ -1,5 +1,7 @@
 /* deploy/fold.c: y = scale*(conv(x, w) + b) + shift is conv(x, scale*w) + (scale*b + shift), channel by channel, with
    scale = gamma/sqrt(var + eps) and shift = beta - scale*mean.
+   Rounded once, for floats that ship, and for any constant weights, shared ones too; compress/quant/fold.c folds the recorded
+   graph with the roundings that training simulates.
    Source: Jacob et al., "Quantization and training of neural networks", arXiv:1712.05877, section 3.2. */
 #include "deploy/fold.h"
 #include "ops/table.h"

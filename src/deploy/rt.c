@@ -1,22 +1,19 @@
-/* deploy/rt.c: the integer runtime by itself: a file, a graph that borrows from it, a plan. It makes a context of its own,
-   without BLAS and threads. */
-#include "deploy/tflite/read_int8.h"
-#include "graph/qplan.h"
-#include <pith/rt.h>
+/* deploy/rt.c: the integer runtime by itself: a file and what runs it. It makes a context of its own, without BLAS and
+   threads. */
+#include "deploy/rt_engine.h"
 #include <string.h>
 
-#ifdef PITHP_SMALL /* libpith-rt, which has the reference kernels only */
-static const pithp_tfl_keep how = PITHP_TFL_LEAN;
+#ifdef PITHP_SMALL /* libpith-rt */
+static const pithp_rt_engine *const engine = &pithp_rt_steps;
 #else
-static const pithp_tfl_keep how = PITHP_TFL_BORROW;
+static const pithp_rt_engine *const engine = &pithp_rt_plan;
 #endif
 
 struct pith_rt {
     pith_ctx ctx;
     pithp_map map;
-    size_t bytes; /* of the model */
-    pithp_qgraph *g;
-    pithp_qplan *plan; /* NULL: it failed */
+    size_t bytes;      /* of the model */
+    pithp_rt_run *run; /* NULL: it failed */
 };
 
 static pith_rt *new_rt(pith_rt_cfg cfg)
@@ -29,7 +26,6 @@ static pith_rt *new_rt(pith_rt_cfg cfg)
         return NULL;
     rt->ctx = first;
     rt->ctx.threads = 1;
-    rt->ctx.isa = pithp_isa_best();
     rt->map.fd = -1;
     pithp_ring_open(&rt->ctx);
     if (!cfg.alloc != !cfg.release)
@@ -42,10 +38,8 @@ static void load(pith_rt *rt, const char *name, const void *p, size_t n)
 {
     pithp_tfl_file f;
     rt->bytes = n;
-    if (rt->ctx.status || pithp_tfl_open(&rt->ctx, &f, name, p, n))
-        return;
-    if ((rt->g = pithp_tfl_read_int8(&f, how)))
-        rt->plan = pithp_qplan_new(rt->g, (pithp_qplan_cfg){ .batch = 1 });
+    if (!rt->ctx.status && !pithp_tfl_open(&rt->ctx, &f, name, p, n))
+        rt->run = engine->open(&f);
 }
 
 pith_rt *pith_rt_open(const char *path, pith_rt_cfg cfg)
@@ -77,44 +71,29 @@ void pith_rt_free(pith_rt *rt)
 pith_status pith_rt_status(const pith_rt *rt) { return rt ? rt->ctx.status : PITH_ENOMEM; }
 const char *pith_rt_error(const pith_rt *rt) { return rt ? rt->ctx.error : "out of memory for the model"; }
 
-static bool tell(const pith_rt *rt, const int *list, int n, int i, pith_rt_tensor *t)
-{
-    if (i < 0 || i >= n)
-        return false;
-    const pithp_qtensor *q = pithp_q_tensor(rt->g, list[i]);
-    bool quantized = q->dtype == PITH_I8;
-    *t = (pith_rt_tensor){ .name = q->name,
-                           .type = q->dtype,
-                           .shape = q->shape,
-                           .bytes = (size_t)pithp_count(q->shape) * pithp_dtype_size(q->dtype),
-                           .scale = quantized ? q->scale[0] : 1,
-                           .zero_point = quantized ? q->zero : 0 };
-    return true;
-}
-
 bool pith_rt_input(const pith_rt *rt, int i, pith_rt_tensor *t)
 {
-    return rt && rt->plan && tell(rt, rt->g->inputs, rt->g->n_inputs, i, t);
+    return rt && rt->run && engine->tensor(rt->run, false, i, t);
 }
 
 bool pith_rt_output(const pith_rt *rt, int i, pith_rt_tensor *t)
 {
-    return rt && rt->plan && tell(rt, rt->g->outputs, rt->g->n_outputs, i, t);
+    return rt && rt->run && engine->tensor(rt->run, true, i, t);
 }
 
 pith_status pith_rt_run(pith_rt *rt, const void *const *inputs, void *const *outputs)
 {
-    if (!rt || !rt->plan)
+    if (!rt || !rt->run)
         return pith_rt_status(rt) ? pith_rt_status(rt) : PITH_EINVAL;
-    return pithp_qplan_run(rt->plan, 1, inputs, outputs);
+    return engine->run(rt->run, inputs, outputs);
 }
 
 pith_rt_facts pith_rt_info(const pith_rt *rt)
 {
-    if (!rt || !rt->plan)
+    if (!rt || !rt->run)
         return (pith_rt_facts){ 0 };
-    size_t arena = pithp_qplan_arena(rt->plan);
+    size_t arena = engine->arena(rt->run);
     return (pith_rt_facts){
-        .arena = arena, .heap = rt->ctx.bytes - arena, .model = rt->bytes, .macs = pithp_q_macs(rt->g)
+        .arena = arena, .heap = rt->ctx.bytes - arena, .model = rt->bytes, .macs = engine->macs(rt->run)
     };
 }

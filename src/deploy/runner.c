@@ -98,7 +98,7 @@ static pith_status open_tflite(pith_runner *r, const char *path)
     if (s)
         return s;
     if (pithp_tfl_is_int8(&f))
-        r->owns_graph = (r->g = pithp_tfl_read_int8(&f, PITHP_TFL_BORROW)) != NULL;
+        r->owns_graph = (r->g = pithp_tfl_read_int8(&f, true)) != NULL;
     else
         r->owns_model = (r->m = pithp_tfl_read_float(&f)) != NULL;
     if (r->m)

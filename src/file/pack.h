@@ -18,9 +18,10 @@
 #ifndef PITHP_PACK_H
 #define PITHP_PACK_H
 
+#include "base/kind.h"
 #include "file/safetensors.h"
 
-#define PITHP_PACK_MAGIC "PITHPACK"
+#define PITHP_PACK_MAGIC PITHP_MAGIC_PACKED
 enum {
     PITHP_PACK_VERSION = 1,
     PITHP_PACK_HEAD = 28,

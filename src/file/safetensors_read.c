@@ -178,6 +178,9 @@ static pith_status read_file(pithp_st_file *f, const uint8_t *p, size_t n)
                            f->path, n);
     for (int i = 7; i >= 0; i--)
         length = length << 8 | p[i];
+    const char *kind = pithp_kind(p, n);
+    if ((length < 2 || length > PITHP_ST_HEADER || p[8] != '{') && kind != NULL)
+        return pithp_error(f->c, PITH_EFORMAT, "%s: is %s; expected a model file", f->path, kind);
     if (length < 2 || length > PITHP_ST_HEADER || p[8] != '{')
         return pithp_error(
             f->c, PITH_EFORMAT,

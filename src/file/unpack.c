@@ -6,7 +6,7 @@
 
 bool pithp_is_packed(const void *p, size_t n)
 {
-    return n >= PITHP_PACK_HEAD && memcmp(p, PITHP_PACK_MAGIC, 8) == 0;
+    return n >= PITHP_PACK_HEAD && memcmp(p, PITHP_PACK_MAGIC, 8) == 0 && !pithp_is_old_cache(p, n);
 }
 
 /* ---- Which tensors make a block ---- */

@@ -72,6 +72,7 @@ static bool add_value(pith_plan *p, pith_tensor *t, bool pinned)
                         .target = pinned };
     v->mem = t->kind == PITHP_NODE_OP || t->kind == PITHP_NODE_INPUT ? PITHP_MEM_ARENA : PITHP_MEM_LEAF;
     v->batched = t->kind == PITHP_NODE_INPUT;
+    v->constant = p->cfg.constant && !p->cfg.train && v->mem == PITHP_MEM_LEAF;
     p->value_of[t->id] = p->n_values++;
     if (v->mem == PITHP_MEM_LEAF && t->value == NULL) {
         pithp_error(p->g->ctx, PITH_EBUG, "plan: leaf '%s' has no storage", pith_name(t));
@@ -100,6 +101,7 @@ static bool add_step(pith_plan *p, const pith_tensor *t, const pithp_fused *f)
     }
     s->out = p->value_of[t->id];
     p->values[s->out].step = p->n_steps;
+    p->values[s->out].constant = p->cfg.constant && !p->cfg.train && s->n_in > 0;
     for (int i = 0; i < s->n_in; i++) {
         const pith_tensor *in = fused ? f->in[i] : t->in[i];
         s->in[i] = in == NULL ? -1 : p->value_of[in->id];
@@ -108,6 +110,8 @@ static bool add_step(pith_plan *p, const pith_tensor *t, const pithp_fused *f)
         p->values[s->in[i]].uses++;
         if (p->values[s->in[i]].batched)
             p->values[s->out].batched = true;
+        if (!p->values[s->in[i]].constant)
+            p->values[s->out].constant = false;
     }
     if (s->op->alias > 0) {
         p->values[s->out].mem = PITHP_MEM_ALIAS;

@@ -156,6 +156,7 @@ typedef struct {
     int grad_block; /* arena block of the gradient, -1 none */
     int grad_alias; /* value index whose gradient memory this one shares, -1 none */
     bool need_grad, target, batched, raw;
+    bool constant;   /* of a plan with cfg.constant: what no input enters; computed by the first run alone */
     pithp_norm norm; /* of a raw value */
     int step;        /* that computes it, -1 for leaves */
     int uses;

@@ -27,6 +27,8 @@ static bool steps_by_sample(const pith_plan *p)
 {
     for (int i = 0; i < p->n_steps; i++) {
         const pithp_step *s = &p->steps[i];
+        if (p->values[s->out].constant)
+            continue;
         if (!p->values[s->out].batched || s->op->by_sample == 0)
             return false; /* (one that no sample enters would be done again for each) */
         int many = 0, dims = 0;
@@ -96,7 +98,7 @@ static pith_status layout(pith_plan *p)
         pithp_value *x = &p->values[v];
         if (x->mem == PITHP_MEM_LEAF)
             continue;
-        x->mem = x->target || x->step < 0 ? PITHP_MEM_ARENA : PITHP_MEM_NONE;
+        x->mem = x->target || x->t->kind == PITHP_NODE_INPUT ? PITHP_MEM_ARENA : PITHP_MEM_NONE;
         if (x->mem == PITHP_MEM_ARENA && (x->block = pithp_plan_block(p, bytes_of(x), 0, 1)) < 0)
             return c->status;
     }

@@ -40,8 +40,9 @@ static bool value_blocks(pith_plan *p)
         pithp_value *v = &p->values[i];
         if (v->mem != PITHP_MEM_ARENA)
             continue;
-        bool input = v->t->kind == PITHP_NODE_INPUT;
-        v->block = pithp_plan_block(p, value_bytes(v), input ? -1 : v->step, input ? end : v->step);
+        bool always =
+            v->t->kind == PITHP_NODE_INPUT || v->constant; /* the latter stands there from run to run */
+        v->block = pithp_plan_block(p, value_bytes(v), always ? -1 : v->step, always ? end : v->step);
         if (v->block < 0)
             return false;
     }

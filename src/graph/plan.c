@@ -64,8 +64,8 @@ static pith_status infer_step(pith_plan *p, pithp_step *s, bool sizes)
         types[i] = s->in[i] < 0 ? PITH_F32 : p->values[s->in[i]].dtype;
     }
     uint32_t constant = 0;
-    for (int i = 0; i < s->n_in && p->cfg.constant && !p->cfg.train; i++)
-        if (s->in[i] >= 0 && p->values[s->in[i]].mem == PITHP_MEM_LEAF)
+    for (int i = 0; i < s->n_in; i++)
+        if (s->in[i] >= 0 && p->values[s->in[i]].constant)
             constant |= 1u << i;
     pith_ctx *c = p->g->ctx;
     pith_infer q = { .ctx = c,

@@ -100,6 +100,11 @@ struct pithp_qop {
                  size_t *bytes, size_t *scratch);
 };
 
+/* What building an op does: all; only check, what nothing but a run needs is left out; or only compute what a run with the
+   reference kernels and two roundings needs, since the same op was checked before. For running a file op by op
+   (deploy/tflite/steps.h). */
+typedef enum { PITHP_QCARE_ALL = 0, PITHP_QCARE_CHECK, PITHP_QCARE_RUN } pithp_qcare;
+
 struct pithp_qgraph {
     pithp_obj obj;
     pith_ctx *ctx;
@@ -113,8 +118,7 @@ struct pithp_qgraph {
     size_t cap_inputs, cap_outputs;
     bool
         borrow; /* names, scales and data are the caller's, and outlive the graph: set right after it is made */
-    bool
-        lean; /* layers keep no factors but compute them as they run; the reference kernels only. Set likewise */
+    pithp_qcare care; /* set likewise */
     bool failed;
 };
 
@@ -122,6 +126,8 @@ struct pithp_qgraph {
 pithp_qgraph *pithp_qgraph_new(pith_ctx *c, const char *name); /* NULL: no memory */
 void pithp_qgraph_free(pithp_qgraph *g);                       /* early; the context does it otherwise */
 int pithp_q_input(pithp_qgraph *g, const char *name, pith_dtype dtype, pith_shape shape, pithp_qparam q);
+/* A tensor that is computed outside of this graph: an operand without an input's checks. */
+int pithp_q_given(pithp_qgraph *g, const char *name, pith_dtype dtype, pith_shape shape, pithp_qparam q);
 /* Copies scales and data (but where the graph borrows them). `axis` counts only where n_scale > 1; n_scale 0 for PITH_F32. */
 int pithp_q_const(pithp_qgraph *g, const char *name, pith_dtype dtype, pith_shape shape, const float *scale,
                   int n_scale, int axis, int32_t zero, const void *data);
@@ -165,19 +171,11 @@ bool pithp_q_bounded(const pithp_qgraph *g, const pithp_qnode *n);
    contract computes it. `bound`: the largest number that will be scaled; k >= 0 names the channel. */
 pith_status pithp_q_fixed(const pithp_qgraph *g, const pithp_qnode *n, int64_t k, double real, int64_t bound,
                           pithp_fixed *f);
-/* What a weighted layer's factors are computed of: S_in * S_w[k] / S_out, the product in float where TFLite forms it so. */
-typedef struct {
-    float in, out;
-    const float *w;
-    bool one, in_float; /* one scale for all channels */
-} pithp_qfactors;
-double pithp_q_factor(const pithp_qfactors *f, int64_t k);
-
 /* Factors and worst sums of a weighted layer: node->in[1] weights (channels along `axis`, `per` elements each, reached by
-   stride), in[2] bias. form_float: S_in*S_w is formed in float, as TFLite does for dense layers with one scale. *from: what
-   they are computed of. scale NULL: they are only checked. */
+   stride), in[2] bias. Factors are S_in * S_w[k] / S_out; form_float: the product is formed in float, as TFLite does for dense
+   layers with one scale. The worst sum is 0 where the graph cares for running only. */
 pith_status pithp_q_weights(const pithp_qgraph *g, const pithp_qnode *n, const pithp_qtensor *out, int axis,
-                            bool form_float, pithp_qfactors *from, pithp_fixed *scale, int64_t *worst);
+                            bool form_float, pithp_fixed *scale, int64_t *worst);
 
 /* ---- The ops (src/graph/int8/) -----------------------------------------------------------------------------------------
    Operands, attributes, and what is particular. x, y: int8 [1,H,W,C] unless told. */

@@ -36,11 +36,28 @@ size_t pithp_qplan_arena(const pithp_qplan *p);        /* bytes of one sample's 
 size_t pithp_qplan_bytes(const pithp_qplan *p);        /* all memory of the plan */
 const char *pithp_qplan_kernels(const pithp_qplan *p); /* "reference", "avx512vnni", ... */
 
-/* Where everything lies in an arena of one sample: the planner's answer, for this runtime and for exported code. Sizes are
-   rounded up to `align` after adding `slack`; a result takes over an operand's memory where its op allows. scratch[i]: bytes
-   that op i wants for itself while it runs; NULL: none. Constants get no place. */
+/* A list of ops as the planner of memory sees it: whatever holds them. */
+typedef struct {
+    int n_in, out;
+    const int *in;
+    uint32_t inplace; /* bit i: the result may lie where operand i does */
+} pithp_qlist_op;
+
+typedef struct {
+    int n_tensors, n_ops;
+    const void *of;
+    size_t (*bytes)(const void *of, int t);      /* 0: a constant, which gets no place */
+    pithp_qlist_op (*op)(const void *of, int i); /* its operands stay until the next call */
+    int (*output)(const void *of, int i);        /* tensor that is output i; -1: there is none */
+} pithp_qlist;
+
+/* Where everything lies in an arena of one sample. Sizes are rounded up to `align` after adding `slack`; a result takes over
+   an operand's memory where its op allows. scratch[i]: bytes that op i wants for itself while it runs; NULL: none. */
+pith_status pithp_qplace(pith_ctx *c, const pithp_qlist *q, size_t align, size_t slack, const size_t *scratch,
+                         size_t *offset /* [tensors] */, size_t *scratch_at /* [ops]; may be NULL */,
+                         size_t *total);
+/* The same of a graph: the planner's answer, for this runtime and for exported code. */
 pith_status pithp_qlayout(const pithp_qgraph *g, size_t align, size_t slack, const size_t *scratch,
-                          size_t *offset /* [tensors] */, size_t *scratch_at /* [nodes]; may be NULL */,
-                          size_t *total);
+                          size_t *offset, size_t *scratch_at, size_t *total);
 
 #endif

@@ -40,10 +40,13 @@ static void run(void (*fn)(const pith_call *), const pith_call *k, double *best,
 void pithp_steps_forward(pith_plan *p, uint64_t step)
 {
     for (int i = 0; i < p->n_steps; i++) {
+        if (p->ran && p->values[p->steps[i].out].constant)
+            continue;
         p->steps[i].fwd.step = p->steps[i].bwd.step = step;
         run(p->steps[i].op->forward, &p->steps[i].fwd, p->best_ms, 2 * i);
         p->steps[i].fwd.kept = p->steps[i].fwd.keep != NULL;
     }
+    p->ran = true;
 }
 
 pith_status pith_plan_forward(pith_plan *p, int64_t n, uint64_t step)
@@ -57,10 +60,10 @@ pith_status pith_plan_forward(pith_plan *p, int64_t n, uint64_t step)
         pithp_lanes_forward(p, p->bound, step);
     else
         pithp_steps_forward(p, step);
+    p->ran = true;
     for (int v = 0; v < p->n_values; v++)
         if (p->values[v].target)
             p->values[v].t->last_plan = p;
-    p->ran = true;
     return PITH_OK;
 }
 

@@ -20,13 +20,10 @@ static bool shape(pith_infer *q)
     return pithp_shape_same(q);
 }
 
-pithp_dynamic pithp_dynamic_of(const pith_real *x, int64_t n)
+pithp_dynamic pithp_dynamic_of(const pithp_env *e, const pith_real *x, int64_t n)
 {
     pith_real lo = 0, hi = 0;
-    for (int64_t i = 0; i < n; i++) {
-        lo = x[i] < lo ? x[i] : lo;
-        hi = x[i] > hi ? x[i] : hi;
-    }
+    e->k->minmax(x, n, &lo, &hi);
     double scale = (double)((float)hi - (float)lo) / 255;
     float stored = (float)scale;
     if (!(stored > 0) || !isfinite(stored)) /* zeros; or what is no number, for the layers behind to find */
@@ -36,13 +33,11 @@ pithp_dynamic pithp_dynamic_of(const pith_real *x, int64_t n)
     return (pithp_dynamic){ stored, (float)fmin(fmax(round(zero), -128), 127) };
 }
 
-void pithp_dynamic_codes(pithp_dynamic d, const pith_real *x, int64_t n, pith_real *y)
+void pithp_dynamic_codes(const pithp_env *e, pithp_dynamic d, const pith_real *x, int64_t n, pith_real *y)
 {
-    float inverse = (float)(1 / (double)d.scale);
-    for (int64_t i = 0; i < n; i++) {
-        float q = d.zero + roundf((float)x[i] * inverse);
-        y[i] = (pith_real)(fminf(fmaxf(q, -128), 127) - d.zero);
-    }
+    const pith_real inverse = (pith_real)(float)(1 / (double)d.scale);
+    e->k->unary(PITHP_U_SCALE, x, n, inverse, 0, y);
+    e->k->fq(y, n, 1, -128 - (pith_real)d.zero, 127 - (pith_real)d.zero, 1, y);
 }
 
 static void sample(void *arg, int64_t tile, int thread)
@@ -51,13 +46,13 @@ static void sample(void *arg, int64_t tile, int thread)
     int64_t n = pithp_count(k->in[0].shape) / k->in[0].shape.d[0];
     const pith_real *x = (const pith_real *)k->in[0].data + tile * n;
     pith_real *y = (pith_real *)k->out.data + tile * n;
-    pithp_dynamic d = pithp_dynamic_of(x, n);
+    pithp_dynamic d = pithp_dynamic_of(pithp_call_env(k), x, n);
     (void)thread;
     if (!(d.scale > 0)) {
         memcpy(y, x, (size_t)n * sizeof *y);
         return;
     }
-    pithp_dynamic_codes(d, x, n, y);
+    pithp_dynamic_codes(pithp_call_env(k), d, x, n, y);
     for (int64_t i = 0; i < n; i++)
         y[i] *= (pith_real)d.scale;
 }
@@ -79,6 +74,7 @@ const pith_op pithp_op_dynamic_quant = {
     .name = "dynamic_quant",
     .min_in = 1,
     .max_in = 1,
+    .by_sample = 1,
     .channels = &pithp_channels_same,
     .shape = shape,
     .forward = forward,

@@ -25,6 +25,12 @@ typedef struct {
     bool dense;
 } attr_t;
 
+/* Of the weights: whether no sum passes 2^24; behind it the numbers, then each channel's scale, and perhaps the numbers packed. */
+typedef struct {
+    bool small;
+    char align[63];
+} whole_t;
+
 static pithp_conv geometry(const attr_t *a, pith_shape x, pith_shape w)
 {
     return a->dense ? pithp_conv_of_dense(x, w) : pithp_conv_geometry_of(&a->conv, x, w);
@@ -38,9 +44,12 @@ static bool shape(pith_infer *q)
     pithp_conv g = geometry(a, q->in[X], q->in[W]);
     q->out = a->dense ? PITH_SHAPE(g.n, g.k) : PITH_SHAPE(g.n, g.p, g.q, g.k);
     q->out_dtype = PITH_F32;
+    const size_t whole = sizeof(whole_t) + up((size_t)(pithp_count(q->in[W]) + 2 * g.k) * sizeof(pith_real));
+    const bool once = (q->constant >> W & 1) && (q->constant >> SCALE & 1);
     q->scratch = up(pithp_conv_fwd_scratch(&g, q->threads)) +
-                 up((size_t)pithp_count(q->in[X]) * sizeof(pith_real)) +
-                 up((size_t)pithp_count(q->in[W]) * sizeof(pith_real)) + (size_t)g.n * sizeof(pithp_dynamic);
+                 up((size_t)pithp_count(q->in[X]) * sizeof(pith_real)) + (once ? 0 : whole) +
+                 up((size_t)g.n * sizeof(pithp_dynamic));
+    q->keep = once ? whole + (size_t)pithp_conv_packed(&g) * sizeof(pith_real) : 0;
     return true;
 }
 
@@ -52,8 +61,10 @@ static int64_t macs(const pith_infer *q)
 
 typedef struct {
     const pith_call *k;
+    const pithp_env *e;
     pithp_conv g;
-    pith_real *x, *w; /* whole numbers */
+    pith_real *x, *w, *scale, *packed; /* whole numbers; [K] */
+    whole_t *whole;
     pithp_dynamic *d; /* [N] */
 } job;
 
@@ -64,9 +75,9 @@ static void codes(void *arg, int64_t sample, int thread)
     const pith_real *x = (const pith_real *)j->k->in[X].data + sample * n;
     pithp_dynamic *d = &j->d[sample];
     (void)thread;
-    *d = pithp_dynamic_of(x, n);
+    *d = pithp_dynamic_of(j->e, x, n);
     if (d->scale > 0) {
-        pithp_dynamic_codes(*d, x, n, j->x + sample * n);
+        pithp_dynamic_codes(j->e, *d, x, n, j->x + sample * n);
     } else {
         *d = (pithp_dynamic){ 1, 0 };
         memcpy(j->x + sample * n, x, (size_t)n * sizeof *x);
@@ -78,29 +89,28 @@ static int64_t channel_of(const pithp_conv *g, int64_t i)
     return g->depthwise ? i % g->k : i / (g->r * g->s * (g->c / g->groups));
 }
 
-static float scale_of(const job *j, int64_t k)
+/* The weights' int8 numbers and scales. */
+static void whole_weights(const job *j)
 {
     const pith_val *s = &j->k->in[SCALE];
-    float v = (float)((const pith_real *)s->data)[pithp_count(s->shape) > 1 ? k : 0];
-    return v > 0 ? v : 1;
-}
-
-/* The weights' int8 numbers. True: no sum passes 2^24. */
-static bool whole_weights(const job *j)
-{
-    const pith_real *w = j->k->in[W].data;
+    const pith_real *w = j->k->in[W].data, *given = s->data;
     int64_t n = pithp_count(j->k->in[W].shape), per = n / j->g.k;
     double worst = 0;
-    for (int64_t i = 0; i < n; i++) {
-        j->w[i] = (pith_real)roundf((float)w[i] / scale_of(j, channel_of(&j->g, i)));
+    for (int64_t k = 0; k < j->g.k; k++) {
+        float v = (float)given[pithp_count(s->shape) > 1 ? k : 0];
+        j->scale[k] = (pith_real)(v > 0 ? v : 1);
     }
+    for (int64_t i = 0; i < n; i++)
+        j->w[i] = (pith_real)roundf((float)w[i] / (float)j->scale[channel_of(&j->g, i)]);
     for (int64_t k = 0; k < j->g.k; k++) {
         double sum = 0;
         for (int64_t i = 0; i < per; i++)
             sum += fabs((double)j->w[j->g.depthwise ? i * j->g.k + k : k * per + i]);
         worst = fmax(worst, sum);
     }
-    return worst * 255 <= 0x1p24;
+    j->whole->small = worst * 255 <= 0x1p24;
+    if (j->packed != NULL && j->whole->small)
+        pithp_conv_pack(j->e, &j->g, j->w, j->packed);
 }
 
 /* One sum, rounded once as it becomes a float. */
@@ -139,30 +149,48 @@ static void rescale_row(void *arg, int64_t row, int thread)
     const attr_t *a = j->k->attr;
     const pith_real *bias = j->k->in[BIAS].data;
     pith_real *y = (pith_real *)j->k->out.data + row * j->g.k;
-    float sx = j->d[row / (j->g.p * j->g.q)].scale;
+    const float sx = j->d[row / (j->g.p * j->g.q)].scale;
     (void)thread;
-    for (int64_t k = 0; k < j->g.k; k++) {
-        float sum = (float)y[k], sw = scale_of(j, k);
-        float v = a->dense || j->g.depthwise ? sum * (sw * sx) : sum * sw * sx;
-        y[k] = (pith_real)(bias ? v + (float)bias[k] : v);
-    }
+    if (a->dense || j->g.depthwise)
+        for (int64_t k = 0; k < j->g.k; k++)
+            y[k] = (pith_real)((float)y[k] * ((float)j->scale[k] * sx));
+    else
+        for (int64_t k = 0; k < j->g.k; k++)
+            y[k] = (pith_real)((float)y[k] * (float)j->scale[k] * sx);
+    for (int64_t k = 0; k < j->g.k && bias != NULL; k++)
+        y[k] = (pith_real)((float)y[k] + (float)bias[k]);
+}
+
+static job begin(const pith_call *k)
+{
+    job j = { .k = k, .e = pithp_call_env(k), .g = geometry(k->attr, k->in[X].shape, k->in[W].shape) };
+    const int64_t weights = pithp_count(k->in[W].shape);
+    char *at = (char *)k->scratch + up(pithp_conv_fwd_scratch(&j.g, j.e->threads));
+    j.x = (pith_real *)(void *)at;
+    at += up((size_t)pithp_count(k->in[X].shape) * sizeof *j.x);
+    j.d = (pithp_dynamic *)(void *)at;
+    at += up((size_t)j.g.n * sizeof *j.d);
+    j.whole = k->keep != NULL ? k->keep : (void *)at;
+    j.w = (pith_real *)(void *)(j.whole + 1);
+    j.scale = j.w + weights;
+    if (k->keep != NULL && pithp_conv_packed(&j.g) > 0)
+        j.packed = (pith_real *)(void *)((char *)k->keep + sizeof(whole_t) +
+                                         up((size_t)(weights + 2 * j.g.k) * sizeof(pith_real)));
+    return j;
 }
 
 static void forward(const pith_call *k)
 {
-    job j = { .k = k, .g = geometry(k->attr, k->in[X].shape, k->in[W].shape) };
-    const pithp_env *e = pithp_call_env(k);
-    char *at = (char *)k->scratch + up(pithp_conv_fwd_scratch(&j.g, e->threads));
-    j.x = (pith_real *)(void *)at;
-    at += up((size_t)pithp_count(k->in[X].shape) * sizeof *j.x);
-    j.w = (pith_real *)(void *)at;
-    at += up((size_t)pithp_count(k->in[W].shape) * sizeof *j.w);
-    j.d = (pithp_dynamic *)(void *)at;
-    pith_op_parallel(k, j.g.n, codes, &j);
+    job j = begin(k);
     int64_t rows = j.g.n * j.g.p * j.g.q;
-    if (whole_weights(&j)) {
-        pithp_conv_fwd f = { .g = j.g, .x = j.x, .w = j.w, .y = k->out.data, .scratch = k->scratch };
-        pithp_conv_forward(e, &f);
+    if (k->keep == NULL || !k->kept)
+        whole_weights(&j);
+    pith_op_parallel(k, j.g.n, codes, &j);
+    if (j.whole->small) {
+        pithp_conv_fwd f = {
+            .g = j.g, .x = j.x, .w = j.w, .y = k->out.data, .scratch = k->scratch, .packed = j.packed
+        };
+        pithp_conv_forward(j.e, &f);
     } else {
         pith_op_parallel(k, rows, sum_row, &j);
     }
@@ -172,6 +200,7 @@ static void forward(const pith_call *k)
 static const pith_op hybrid = { .name = "hybrid",
                                 .min_in = IN,
                                 .max_in = IN,
+                                .by_sample = 1u << X,
                                 .attr_size = sizeof(attr_t),
                                 .shape = shape,
                                 .forward = forward,

@@ -9,8 +9,8 @@ typedef struct {
     float scale, zero;
 } pithp_dynamic;
 
-pithp_dynamic pithp_dynamic_of(const pith_real *x, int64_t n);
+pithp_dynamic pithp_dynamic_of(const pithp_env *e, const pith_real *x, int64_t n);
 /* y[i] = q - Z of x[i]; scale not 0. */
-void pithp_dynamic_codes(pithp_dynamic d, const pith_real *x, int64_t n, pith_real *y);
+void pithp_dynamic_codes(const pithp_env *e, pithp_dynamic d, const pith_real *x, int64_t n, pith_real *y);
 
 #endif

@@ -17,9 +17,9 @@ static void fit(uint8_t *p, size_t n)
     if (n < sizeof h)
         return;
     memcpy(&h, p, sizeof h);
-    memcpy(h.magic, PITHP_PACK_MAGIC, sizeof h.magic);
-    h.version = PITHP_PACK_VERSION;
-    h.order = PITHP_PACK_ORDER;
+    memcpy(h.magic, PITHP_MAGIC_CACHE, sizeof h.magic);
+    h.version = PITHP_CACHE_VERSION;
+    h.order = PITHP_CACHE_ORDER;
     h.file_bytes = n;
     h.index_bytes = n - h.index_offset;
     h.strings_bytes = h.index_bytes - ((uint64_t)h.n_images * sizeof(pithp_pack_rec) + (uint64_t)h.n_bad * 8 +

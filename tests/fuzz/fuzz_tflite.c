@@ -2,6 +2,7 @@
    FlatBuffers first, what does not begin as a file does is taken as changes to one of ours: the first byte chooses which (one
    of each integer op), then come changes of 8 bytes, place (3), size (1) and value (4). */
 #include "../int8_cases.h"
+#include "deploy/rt_engine.h"
 #include "deploy/tflite/int8_emit.h"
 #include <pith/rt.h>
 #include <stdlib.h>
@@ -95,7 +96,14 @@ static void use(const void *p, size_t n)
         abort();
     if (!pith_rt_status(rt))
         run(rt);
+    pith_status s = pith_rt_status(rt);
     pith_rt_free(rt);
+    pithp_tfl_file f;
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .threads = 1, .alloc = alloc, .release = release });
+    bool steps = !pithp_tfl_open(c, &f, "the model", p, n) && pithp_rt_steps.open(&f);
+    if (s != PITH_ENOMEM && pith_ctx_status(c) != PITH_ENOMEM && steps != (s == PITH_OK))
+        abort(); /* op by op, as libpith-rt has it, the same files are let in */
+    pith_ctx_free(c);
 }
 
 static size_t little(const uint8_t *p, int n)

@@ -159,7 +159,8 @@ if have tflite_micro,ai_edge_litert,onnx,onnxruntime tflite-micro ai-edge-litert
     grep 'same class' "$work/log"
     make -s -C "$build" bench/bench_rt >"$work/log" 2>&1 &&
         check "libpith-rt takes less than 50 KB of heap beyond arena and map" "$build/bench/bench_rt" 50000 \
-            "$work/photos/efnet-nano/int8.tflite" "$work/photos/mobilenet-v1/int8.tflite" "$work/photos/resnet8/int8.tflite"
+            "$work/photos/efnet-nano/int8.tflite" "$work/photos/efnet-micro/int8.tflite" "$work/photos/mobilenet-v1/int8.tflite" \
+            "$work/photos/resnet8/int8.tflite"
     cat "$work/log"
 fi
 # The odd files' pixels, in another decoder. Its own test writes them: `make check` has built it.

@@ -1,12 +1,13 @@
 /* compress/distill/store.c: what a teacher says, in a file. Nothing in it is believed before its checksums are compared. */
 #include "compress/distill/distill.h"
+#include "base/kind.h"
 #include "data/data.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MAGIC "PITHSAID"
+#define MAGIC PITHP_MAGIC_STORE
 enum { STORE_VERSION = 1, STORE_ORDER = 0x01020304 };
 
 void pithp_store_close(pith_ctx *c, pithp_store *s)

@@ -1,5 +1,6 @@
 /* compress/quant/fold.c: batch norms behind convolutions become part of them, exactly: w' = w gamma/sigma,
-   b' = beta + (b - running_mean) gamma/sigma. What the network computes in inference stays, but for rounding. */
+   b' = beta + (b - running_mean) gamma/sigma. What the network computes in inference stays, but for rounding: the
+   factor is rounded first, as fold_weight does while a network trains (deploy/fold.c rounds once). */
 #include "compress/quant/quant.h"
 #include "ops/table.h"
 

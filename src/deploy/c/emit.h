@@ -13,9 +13,11 @@ enum {
     PITHP_C_COPY,
     PITHP_C_UNPACK,
     PITHP_C_SIMD,
+    PITHP_C_LAYER,
     PITHP_C_MATMUL,
     PITHP_C_POSITIONS,
     PITHP_C_POINTWISE,
+    PITHP_C_SPARSE,
     PITHP_C_CONV,
     PITHP_C_DEPTHWISE,
     PITHP_C_DEPTHWISE_SAME,
@@ -91,7 +93,14 @@ void pithp_c_put_unpack(const pithp_c_emit *e, const char *id, pithp_text *t);
 /* Convolutions and dense layers (layers.c) */
 void pithp_c_plan_conv(pithp_c_emit *e, int node);
 void pithp_c_call_conv(pithp_c_emit *e, int node);
+bool pithp_c_pointwise(
+    const pithp_iconv *v); /* a matrix product over all positions, with nothing to gather */
 void pithp_c_plan_depthwise(pithp_c_emit *e, int node);
 void pithp_c_call_depthwise(pithp_c_emit *e, int node);
+
+/* Lists of weights that are not zero (sparse.c): whether node is better so, and its constant, room and kernel; its factors and
+   biases are those of any convolution. */
+bool pithp_c_is_sparse(const pithp_c_emit *e, int node);
+void pithp_c_plan_sparse(pithp_c_emit *e, int node);
 
 #endif

@@ -9,7 +9,7 @@ enum { MOST_PRODUCTS = 131071, MOST_TAPS = 65535 };
 static int64_t up4(int64_t n) { return (n + 3) / 4 * 4; }
 
 /* A matrix product over all positions, with nothing to gather. */
-static bool direct(const pithp_iconv *v)
+bool pithp_c_pointwise(const pithp_iconv *v)
 {
     return v->r == 1 && v->s == 1 && v->groups == 1 && v->stride[0] == 1 && v->stride[1] == 1 &&
            v->c % 4 == 0 && v->p == v->h && v->q == v->w && !v->pad[0] && !v->pad[1];
@@ -49,8 +49,14 @@ void pithp_c_plan_conv(pithp_c_emit *e, int node)
         pithp_c_refuse(e, node, "one result sums more than 131,071 products");
     int32_t *bias = pithp_c_add(e, 'b', node, (size_t)v->k, 4);
     factors(e, node, prep);
+    for (int64_t k = 0; bias && k < v->k; k++)
+        bias[k] = fold(w + k * n, n, v->zero_in, b ? ((const int32_t *)b->data)[k] : 0);
+    if (pithp_c_is_sparse(e, node)) {
+        pithp_c_plan_sparse(e, node);
+        return;
+    }
     int8_t *to = pithp_c_add(e, 'w', node, (size_t)(v->k * n4), 1);
-    if (!to || !bias)
+    if (!to)
         return;
     for (int64_t k = 0; k < v->k; k++) {
         const int8_t *from = w + k * n;
@@ -58,23 +64,24 @@ void pithp_c_plan_conv(pithp_c_emit *e, int node)
         int8_t *at = to + (k - pair) * n4 + (alone ? 0 : 4 * pair);
         for (int64_t i = 0; i < n; i++)
             at[alone ? i : i / 4 * 8 + i % 4] = from[i];
-        bias[k] = fold(from, n, v->zero_in, b ? ((const int32_t *)b->data)[k] : 0);
     }
-    e->uses |= PITHP_C_BIT(SIMD) | PITHP_C_BIT(MATMUL);
-    if (v->p * v->q > 1 || !direct(v))
-        e->uses |= PITHP_C_BIT(POSITIONS) | (direct(v) ? PITHP_C_BIT(POINTWISE) : PITHP_C_BIT(CONV));
-    if (!direct(v))
+    e->uses |= PITHP_C_BIT(SIMD) | PITHP_C_BIT(LAYER) | PITHP_C_BIT(MATMUL);
+    if (v->p * v->q > 1 || !pithp_c_pointwise(v))
+        e->uses |=
+            PITHP_C_BIT(POSITIONS) | (pithp_c_pointwise(v) ? PITHP_C_BIT(POINTWISE) : PITHP_C_BIT(CONV));
+    if (!pithp_c_pointwise(v))
         e->scratch[node] = 2 * (size_t)n4;
 }
 
 static void put_layer(pithp_c_emit *e, int node, const pithp_iconv *v, int64_t n, int64_t k)
 {
+    const bool sparse = e->scratch[node] && pithp_c_pointwise(v);
     pithp_text_printf(&e->body,
                       "        pith_layer l;\n"
-                      "        l.w = %c.w_%d, l.bias = W.b_%d, l.mult = W.m_%d, l.shift = W.s_%d;\n"
+                      "        l.w = %c.%c_%d, l.bias = W.b_%d, l.mult = W.m_%d, l.shift = W.s_%d;\n"
                       "        l.n = %lld, l.k = %lld, l.zero = %d, l.lo = %d, l.hi = %d;\n",
-                      e->packed ? 'P' : 'W', node, node, node, node, (long long)n, (long long)k, v->zero_out,
-                      v->lo, v->hi);
+                      e->packed ? 'P' : 'W', sparse ? 'z' : 'w', node, node, node, node, (long long)n,
+                      (long long)k, v->zero_out, v->lo, v->hi);
 }
 
 static void put_window(pithp_text *t, const pithp_iconv *v)
@@ -96,9 +103,12 @@ void pithp_c_call_conv(pithp_c_emit *e, int node)
     int64_t n4 = up4(v->r * v->s * (v->c / v->groups)), kg = v->k / v->groups, count = v->p * v->q;
     pithp_c_operand(e, node, 0, x), pithp_c_result(e, node, y);
     put_layer(e, node, v, n4, kg);
-    if (direct(v) && count == 1) {
+    if (pithp_c_pointwise(v) && e->scratch[node]) { /* (what lists need) */
+        pithp_text_printf(&e->body, "        sparse(&l, %lld, %s, %s, A + %zu);\n", (long long)count, x, y,
+                          e->scratch_at[node]);
+    } else if (pithp_c_pointwise(v) && count == 1) {
         pithp_text_printf(&e->body, "        one_position(&l, %s, %s);\n", x, y);
-    } else if (direct(v)) {
+    } else if (pithp_c_pointwise(v)) {
         pithp_text_printf(&e->body, "        pointwise(&l, %lld, %s, %s);\n", (long long)count, x, y);
     } else {
         pithp_text_printf(&e->body, "        pith_window v;\n        v.h = %lld, v.w = %lld, v.c = %lld;\n",

@@ -4,6 +4,33 @@
 typedef pithp_tfl_qread reader;
 
 /* ---- Tensors -------------------------------------------------------------------------------------------------------*/
+int pithp_tfl_qid(const reader *r, int t)
+{
+    if (r->id)
+        return r->id[t];
+    for (int i = 0; i < PITHP_TFL_STEP_TENSORS; i++)
+        if (r->step[i] == t)
+            return i;
+    return PITHP_QNONE;
+}
+
+/* From now on the file's tensor t is the graph's `id`. */
+static pith_status set_id(reader *r, int t, int id)
+{
+    if (id == PITHP_QNONE)
+        return r->g->ctx->status;
+    *(r->id ? &r->id[t] : &r->step[id]) = r->id ? id : t;
+    return PITH_OK;
+}
+
+/* Is the file's tensor t an input, or computed by now? */
+static bool there(const reader *r, int t)
+{
+    if (r->id)
+        return r->id[t] != PITHP_QNONE;
+    return !r->known || r->known[t] != PITHP_TFL_UNKNOWN;
+}
+
 static const char *name_of(const pithp_tfl_view *v) { return *v->name ? v->name : "(no name)"; }
 
 static pith_status dtype_of(const reader *r, const pithp_tfl_view *v, pith_dtype *t)
@@ -28,9 +55,22 @@ static pith_status constant(reader *r, const pithp_tfl_view *v)
     if (t == PITH_I32 && v->n_scale < 1)
         return pithp_error(r->f->c, PITH_EINVAL, "%s: tensor %d ('%.80s') is an int32 operand without scales",
                            r->f->path, v->id, v->name);
-    r->id[v->id] = pithp_q_const(r->g, name_of(v), t, v->shape, v->scale, t == PITH_F32 ? 0 : v->n_scale,
-                                 v->axis, v->zero, v->data);
-    return r->g->ctx->status;
+    return set_id(r, v->id,
+                  pithp_q_const(r->g, name_of(v), t, v->shape, v->scale, t == PITH_F32 ? 0 : v->n_scale,
+                                v->axis, v->zero, v->data));
+}
+
+static pithp_qparam param_of(const pithp_tfl_view *v, pith_dtype t)
+{
+    return (pithp_qparam){ t == PITH_I8 ? v->scale[0] : 0, t == PITH_I8 ? v->zero : 0 };
+}
+
+/* What an earlier step computed: its result was checked against the file's tensor then. */
+static pith_status given(reader *r, const pithp_tfl_view *v)
+{
+    pith_dtype t;
+    pith_status s = dtype_of(r, v, &t);
+    return s ? s : set_id(r, v->id, pithp_q_given(r->g, name_of(v), t, v->shape, param_of(v, t)));
 }
 
 /* The graph's tensor of operand i: computed before, or a constant. */
@@ -39,11 +79,15 @@ pith_status pithp_tfl_qoperand(reader *r, const pithp_tfl_node *n, int i, int *i
     int t = pithp_tfl_input(n, i);
     pithp_tfl_view v;
     pith_status s = pithp_tfl_view_get(r->f, t, &v);
-    if (!s && r->id[t] == PITHP_QNONE && v.data)
-        s = constant(r, &v);
+    if (!s && pithp_tfl_qid(r, t) == PITHP_QNONE) {
+        if (v.data)
+            s = constant(r, &v);
+        else if (!r->id && there(r, t))
+            s = given(r, &v);
+    }
     if (s)
         return s;
-    *id = r->id[t];
+    *id = pithp_tfl_qid(r, t);
     if (*id == PITHP_QNONE)
         return pithp_tfl_node_error(r->f, n, PITH_EFORMAT,
                                     "operand %d ('%.80s') is computed by no op before it: the ops are out of "
@@ -64,7 +108,7 @@ static pith_status result(reader *r, const pithp_tfl_node *n, const pithp_tfl_vi
     char a[96], b[96];
     if (id == PITHP_QNONE)
         return r->g->ctx->status;
-    if (r->id[out->id] != PITHP_QNONE)
+    if ((r->id || r->known) && there(r, out->id))
         return pithp_tfl_node_error(r->f, n, PITH_EFORMAT, "its result is an input, or computed twice");
     const pithp_qtensor *t = pithp_q_tensor(r->g, id);
     if (t->dtype == PITH_I8 && (t->scale[0] != out->scale[0] || t->zero != out->zero))
@@ -84,8 +128,9 @@ static pith_status result(reader *r, const pithp_tfl_node *n, const pithp_tfl_vi
     if (!pithp_shape_eq(t->shape, out->shape))
         return pithp_tfl_node_error(r->f, n, PITH_EFORMAT, "its result is said to be %s; it gives %s",
                                     pithp_shape_text(out->shape, a), pithp_shape_text(t->shape, b));
-    r->id[out->id] = id;
-    return PITH_OK;
+    if (r->known)
+        r->known[out->id] = PITHP_TFL_COMPUTED;
+    return set_id(r, out->id, id);
 }
 
 /* Emits the op on its first n_in operands. */
@@ -121,7 +166,7 @@ bool pithp_tfl_is_int8(pithp_tfl_file *f)
     return int8;
 }
 
-static pith_status inputs(reader *r)
+pith_status pithp_tfl_qinputs(reader *r)
 {
     for (size_t i = 0; i < r->f->inputs.n; i++) {
         pithp_tfl_view v;
@@ -131,35 +176,50 @@ static pith_status inputs(reader *r)
             s = dtype_of(r, &v, &t);
         if (s)
             return s;
-        if (v.data || r->id[v.id] != PITHP_QNONE || t == PITH_I32 || v.n_scale > 1)
+        if (v.data || there(r, v.id) || t == PITH_I32 || v.n_scale > 1)
             return pithp_error(
                 r->f->c, PITH_EFORMAT,
                 "%s: input %zu ('%.80s') is a constant, named twice, int32, or has a scale for "
                 "each channel",
                 r->f->path, i, v.name);
-        pithp_qparam q = { t == PITH_I8 ? v.scale[0] : 0, t == PITH_I8 ? v.zero : 0 };
-        r->id[v.id] = pithp_q_input(r->g, name_of(&v), t, v.shape, q);
-        if (r->id[v.id] == PITHP_QNONE)
-            return r->g->ctx->status;
+        s = set_id(r, v.id, pithp_q_input(r->g, name_of(&v), t, v.shape, param_of(&v, t)));
+        if (s)
+            return s;
+        if (r->known)
+            r->known[v.id] = PITHP_TFL_INPUT;
     }
     return PITH_OK;
+}
+
+static bool computed(const reader *r, int t)
+{
+    if (!r->id)
+        return r->known[t] == PITHP_TFL_COMPUTED;
+    return r->id[t] != PITHP_QNONE && pithp_q_tensor(r->g, r->id[t])->node >= 0;
+}
+
+pith_status pithp_tfl_qoutput(const reader *r, size_t i, int *t)
+{
+    *t = pithp_fbr_i32(r->f->outputs, i);
+    if (*t >= 0 && (size_t)*t < r->f->tensors.n && computed(r, *t))
+        return PITH_OK;
+    return pithp_error(r->f->c, PITH_EFORMAT, "%s: output %zu is tensor %d, which no op computes", r->f->path,
+                       i, *t);
 }
 
 static pith_status outputs(const reader *r)
 {
-    for (size_t i = 0; i < r->f->outputs.n; i++) {
-        int64_t t = pithp_fbr_i32(r->f->outputs, i);
-        if (t < 0 || t >= (int64_t)r->f->tensors.n || r->id[t] == PITHP_QNONE)
-            return pithp_error(r->f->c, PITH_EFORMAT, "%s: output %zu is tensor %lld, which no op computes",
-                               r->f->path, i, (long long)t);
-        pith_status s = pithp_q_output(r->g, r->id[t]);
-        if (s)
-            return s;
+    pith_status s = PITH_OK;
+    for (size_t i = 0; i < r->f->outputs.n && !s; i++) {
+        int t;
+        s = pithp_tfl_qoutput(r, i, &t);
+        if (!s)
+            s = pithp_q_output(r->g, r->id[t]);
     }
-    return PITH_OK;
+    return s;
 }
 
-pithp_qgraph *pithp_tfl_read_int8(pithp_tfl_file *f, pithp_tfl_keep keep)
+pithp_qgraph *pithp_tfl_read_int8(pithp_tfl_file *f, bool borrow)
 {
     pith_ctx *c = f->c;
     if (c->status)
@@ -167,11 +227,10 @@ pithp_qgraph *pithp_tfl_read_int8(pithp_tfl_file *f, pithp_tfl_keep keep)
     reader r = { .f = f, .g = pithp_qgraph_new(c, f->path), .id = PITHP_NEW_N(c, int, f->tensors.n) };
     pith_status s = c->status;
     if (!s) {
-        r.g->borrow = keep != PITHP_TFL_COPY;
-        r.g->lean = keep == PITHP_TFL_LEAN;
+        r.g->borrow = borrow;
         for (size_t i = 0; i < f->tensors.n; i++)
             r.id[i] = PITHP_QNONE;
-        s = inputs(&r);
+        s = pithp_tfl_qinputs(&r);
     }
     if (!s)
         s = pithp_tfl_walk(f, pithp_tfl_qread_rows, pithp_tfl_qread_rows_n, "integer models", &r);

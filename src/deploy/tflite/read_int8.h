@@ -10,10 +10,8 @@
    there), else a float one. Damaged files are neither: false. */
 bool pithp_tfl_is_int8(pithp_tfl_file *f);
 
-/* How: COPY; BORROW: names, scales and weights stay in the file's bytes, which must outlive the graph; LEAN: and layers keep
-   no factors (qgraph.h).
+/* borrow: names, scales and weights stay in the file's bytes, which must outlive the graph.
    NULL with the error recorded: PITH_EFORMAT, PITH_EINVAL (an op or a form of it that is not known here, by name). */
-typedef enum { PITHP_TFL_COPY = 0, PITHP_TFL_BORROW, PITHP_TFL_LEAN } pithp_tfl_keep;
-pithp_qgraph *pithp_tfl_read_int8(pithp_tfl_file *f, pithp_tfl_keep keep);
+pithp_qgraph *pithp_tfl_read_int8(pithp_tfl_file *f, bool borrow);
 
 #endif

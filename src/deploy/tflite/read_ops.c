@@ -19,24 +19,28 @@ static pith_status read_op(pithp_tfl_file *f, const pithp_tfl_node *n, const pit
     return s ? s : row->read(reader, n, &out);
 }
 
+pith_status pithp_tfl_walk_op(pithp_tfl_file *f, size_t i, const pithp_tfl_row *rows, size_t n_rows,
+                              const char *what, void *reader)
+{
+    pithp_tfl_node n;
+    pith_status s = pithp_tfl_node_get(f, i, &n);
+    if (s)
+        return s;
+    const pithp_tfl_row *row = NULL;
+    for (size_t k = 0; k < n_rows && !row; k++)
+        row = rows[k].code == n.code ? &rows[k] : NULL;
+    if (!row)
+        return pithp_tfl_node_error(f, &n, PITH_EINVAL, "there is no such op here among those of %s", what);
+    return read_op(f, &n, row, reader);
+}
+
 pith_status pithp_tfl_walk(pithp_tfl_file *f, const pithp_tfl_row *rows, size_t n_rows, const char *what,
                            void *reader)
 {
-    for (size_t i = 0; i < f->ops.n; i++) {
-        pithp_tfl_node n;
-        pith_status s = pithp_tfl_node_get(f, i, &n);
-        if (s)
-            return s;
-        const pithp_tfl_row *row = NULL;
-        for (size_t k = 0; k < n_rows && !row; k++)
-            row = rows[k].code == n.code ? &rows[k] : NULL;
-        if (!row)
-            return pithp_tfl_node_error(f, &n, PITH_EINVAL, "there is no such op here among those of %s",
-                                        what);
-        if ((s = read_op(f, &n, row, reader)))
-            return s;
-    }
-    return PITH_OK;
+    pith_status s = PITH_OK;
+    for (size_t i = 0; i < f->ops.n && !s; i++)
+        s = pithp_tfl_walk_op(f, i, rows, n_rows, what, reader);
+    return s;
 }
 
 /* ---- Options --------------------------------------------------------------------------------------------------------*/

@@ -12,7 +12,9 @@ typedef struct {
     pith_status (*read)(void *reader, const pithp_tfl_node *n, const pithp_tfl_view *out);
 } pithp_tfl_row;
 
-/* All ops in order. An op without a row is refused by name: `what` says what there are rows for. */
+/* Op i, or all ops in order. An op without a row is refused by name: `what` says what there are rows for. */
+pith_status pithp_tfl_walk_op(pithp_tfl_file *f, size_t i, const pithp_tfl_row *rows, size_t n_rows,
+                              const char *what, void *reader);
 pith_status pithp_tfl_walk(pithp_tfl_file *f, const pithp_tfl_row *rows, size_t n_rows, const char *what,
                            void *reader);
 

@@ -64,8 +64,7 @@ pith_status pithp_q_window(const pithp_qgraph *g, const pithp_qnode *n, pithp_qt
 pith_status pithp_q_factors(pithp_qgraph *g, pithp_qnode *n, const pithp_qtensor *out, pithp_iconv v,
                             int axis, bool form_float)
 {
-    size_t factors = g->lean ? 0 : (size_t)v.k * sizeof(pithp_fixed);
-    pithp_qconv *prep = pithp_q_prep(g, n, sizeof *prep + factors);
+    pithp_qconv *prep = pithp_q_prep(g, n, sizeof *prep + (size_t)v.k * sizeof *prep->scale);
     if (!prep)
         return PITH_ENOMEM;
     v.zero_in = pithp_q_in(g, n, 0)->zero;
@@ -73,22 +72,8 @@ pith_status pithp_q_factors(pithp_qgraph *g, pithp_qnode *n, const pithp_qtensor
     v.lo = n->lo;
     v.hi = n->hi;
     prep->g = v;
-    prep->g.scale = g->lean ? NULL : prep->scale;
-    return pithp_q_weights(g, n, out, axis, form_float, &prep->from, g->lean ? NULL : prep->scale,
-                           &prep->worst);
-}
-
-const pithp_iconv *pithp_q_conv_now(const pithp_qcall *call, pithp_iconv *room)
-{
-    const pithp_qconv *v = call->node->prep;
-    if (v->g.scale)
-        return &v->g;
-    pithp_fixed *scale = call->scratch;
-    for (int64_t k = 0; k < v->g.k; k++)
-        scale[k] = pithp_fixed_from(pithp_q_factor(&v->from, k));
-    *room = v->g;
-    room->scale = scale;
-    return room;
+    prep->g.scale = prep->scale;
+    return pithp_q_weights(g, n, out, axis, form_float, prep->scale, &prep->worst);
 }
 
 pith_status pithp_q_conv(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out, pithp_iconv v, int axis)
@@ -109,9 +94,5 @@ void pithp_q_conv_pack(const pithp_qgraph *g, const pithp_qnode *n, const pithp_
 {
     const pithp_qconv *v = n->prep;
     const pithp_qtensor *b = pithp_q_in(g, n, 2);
-    if (!kern) {
-        *scratch = (size_t)v->g.k * sizeof(pithp_fixed);
-        return;
-    }
     kern->conv_pack(&v->g, v->worst, pithp_q_in(g, n, 1)->data, b ? b->data : NULL, to, bytes, scratch);
 }

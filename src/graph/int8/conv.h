@@ -6,9 +6,8 @@
 
 /* prep of a convolution, followed by its factors. */
 typedef struct {
-    pithp_iconv g; /* its scale: NULL in a lean graph */
+    pithp_iconv g;
     int64_t worst; /* largest absolute sum */
-    pithp_qfactors from;
     pithp_fixed scale[];
 } pithp_qconv;
 
@@ -16,8 +15,6 @@ typedef struct {
 pith_status pithp_q_layer(const pithp_qgraph *g, const pithp_qnode *n, int ndim, int w_ndim);
 /* Records that the weights do not fit the input; expected: what would. */
 pith_status pithp_q_misfit(const pithp_qgraph *g, const pithp_qnode *n, const char *expected);
-/* The convolution with its factors; in a lean graph they are computed now, into the call's scratch memory. */
-const pithp_iconv *pithp_q_conv_now(const pithp_qcall *call, pithp_iconv *room);
 
 /* Fills v's window, sizes and zero points from operand 0 and the attributes; sets out->shape. v->k, r, s are set. */
 pith_status pithp_q_window(const pithp_qgraph *g, const pithp_qnode *n, pithp_qtensor *out, pithp_iconv *v);

@@ -21,12 +21,10 @@ static pith_status prepare(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out)
 static void run(const pithp_qcall *call, int64_t p0, int64_t p1)
 {
     const pithp_qconv *v = call->node->prep;
-    pithp_iconv room;
     if (call->pack)
         call->kern->conv_run(&v->g, call->pack, call->in[0], p0, p1, call->scratch, call->out);
     else
-        pithp_ref_iconv2d(pithp_q_conv_now(call, &room), call->in[0], call->in[1], call->in[2], p0, p1,
-                          call->single, call->out);
+        pithp_ref_iconv2d(&v->g, call->in[0], call->in[1], call->in[2], p0, p1, call->single, call->out);
 }
 
 const pithp_qop pithp_qop_conv2d = { .name = "CONV_2D",

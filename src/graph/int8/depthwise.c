@@ -18,12 +18,10 @@ static pith_status prepare(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out)
 static void run(const pithp_qcall *call, int64_t p0, int64_t p1)
 {
     const pithp_qconv *v = call->node->prep;
-    pithp_iconv room;
     if (call->pack)
         call->kern->depthwise_run(&v->g, call->pack, call->in[0], p0, p1, call->scratch, call->out);
     else
-        pithp_ref_idepthwise(pithp_q_conv_now(call, &room), call->in[0], call->in[1], call->in[2], p0, p1,
-                             call->single, call->out);
+        pithp_ref_idepthwise(&v->g, call->in[0], call->in[1], call->in[2], p0, p1, call->single, call->out);
 }
 
 static void pack(const pithp_qgraph *g, const pithp_qnode *n, const pithp_ikern *kern, void *to,
@@ -31,10 +29,6 @@ static void pack(const pithp_qgraph *g, const pithp_qnode *n, const pithp_ikern 
 {
     const pithp_qconv *v = n->prep;
     const pithp_qtensor *b = pithp_q_in(g, n, 2);
-    if (!kern) {
-        *scratch = (size_t)v->g.k * sizeof(pithp_fixed);
-        return;
-    }
     kern->depthwise_pack(&v->g, v->worst, pithp_q_in(g, n, 1)->data, b ? b->data : NULL, to, bytes, scratch);
 }
 

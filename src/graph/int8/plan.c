@@ -42,7 +42,7 @@ static pith_status pack(pithp_qplan *p)
     size_t *bytes = PITHP_NEW_N(p->ctx, size_t, g->n_nodes);
     if (!bytes)
         return PITH_ENOMEM;
-    for (int i = 0; (p->kern || g->lean) && i < g->n_nodes; i++) {
+    for (int i = 0; p->kern && i < g->n_nodes; i++) {
         const pithp_qnode *n = g->nodes[i];
         size_t scratch = 0;
         if (n->op->pack)
@@ -79,6 +79,31 @@ static pith_status check_cfg(const pithp_qgraph *g, pithp_qplan_cfg *cfg)
     return PITH_OK;
 }
 
+/* ---- Where the tensors lie ---- */
+static size_t list_bytes(const void *g, int t)
+{
+    const pithp_qtensor *x = pithp_q_tensor(g, t);
+    return x->data ? 0 : tensor_bytes(x);
+}
+
+static pithp_qlist_op list_op(const void *g, int i)
+{
+    const pithp_qnode *n = ((const pithp_qgraph *)g)->nodes[i];
+    return (pithp_qlist_op){ .n_in = n->n_in, .in = n->in, .out = n->out, .inplace = n->op->inplace };
+}
+
+static int list_output(const void *g, int i)
+{
+    return i < ((const pithp_qgraph *)g)->n_outputs ? ((const pithp_qgraph *)g)->outputs[i] : -1;
+}
+
+pith_status pithp_qlayout(const pithp_qgraph *g, size_t align, size_t slack, const size_t *scratch,
+                          size_t *offset, size_t *scratch_at, size_t *total)
+{
+    const pithp_qlist q = { g->n_tensors, g->n_nodes, g, list_bytes, list_op, list_output };
+    return pithp_qplace(g->ctx, &q, align, slack, scratch, offset, scratch_at, total);
+}
+
 pithp_qplan *pithp_qplan_new(const pithp_qgraph *g, pithp_qplan_cfg cfg)
 {
     pith_ctx *c = g->ctx;
@@ -94,7 +119,7 @@ pithp_qplan *pithp_qplan_new(const pithp_qgraph *g, pithp_qplan_cfg cfg)
     p->offset = PITHP_NEW_N(c, size_t, g->n_tensors);
     p->pack = PITHP_NEW_N(c, void *, g->n_nodes);
     pith_status st = c->status;
-    if (!st && !cfg.reference && !cfg.single && !g->lean)
+    if (!st && !cfg.reference && !cfg.single)
         st = pithp_ikern_choose(c, cfg.kernels, &p->kern);
     if (!st)
         st = pithp_qlayout(g, ALIGN, ALIGN, NULL, p->offset, NULL, &p->arena_bytes);

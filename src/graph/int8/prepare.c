@@ -125,29 +125,29 @@ static pith_status check_weights(const pithp_qgraph *g, const pithp_qnode *n, in
     return PITH_OK;
 }
 
-double pithp_q_factor(const pithp_qfactors *f, int64_t k)
+static double factor(const pithp_qtensor *x, const pithp_qtensor *w, const pithp_qtensor *out,
+                     bool form_float, int64_t k)
 {
-    float w = f->w[f->one ? 0 : k];
-    double real = f->in_float ? (double)(f->in * w) : (double)f->in * (double)w;
-    return real / (double)f->out;
+    float in = x->scale[0], one = w->scale[w->n_scale == 1 ? 0 : k];
+    double real = form_float && w->n_scale == 1 ? (double)(in * one) : (double)in * (double)one;
+    return real / (double)out->scale[0];
 }
 
 pith_status pithp_q_weights(const pithp_qgraph *g, const pithp_qnode *n, const pithp_qtensor *out, int axis,
-                            bool form_float, pithp_qfactors *from, pithp_fixed *scale, int64_t *worst)
+                            bool form_float, pithp_fixed *scale, int64_t *worst)
 {
-    pith_status st = check_weights(g, n, axis);
+    const bool run = g->care == PITHP_QCARE_RUN;
+    pith_status st = run ? PITH_OK : check_weights(g, n, axis);
     if (st)
         return st;
     const pithp_qtensor *x = pithp_q_in(g, n, 0), *w = pithp_q_in(g, n, 1), *b = pithp_q_in(g, n, 2);
     int64_t k = w->shape.d[axis], per = pithp_count(w->shape) / k;
     bool first = axis == 0; /* else the channels are the last dimension */
-    *from = (pithp_qfactors){ x->scale[0], out->scale[0], w->scale, w->n_scale == 1,
-                              form_float && w->n_scale == 1 };
     *worst = 0;
     for (int64_t i = 0; i < k; i++) {
-        pithp_fixed f;
         const int8_t *wk = (const int8_t *)w->data + (first ? i * per : i);
-        int64_t sum = worst_sum(wk, per, first ? 1 : k, x->zero, b ? ((const int32_t *)b->data)[i] : 0);
+        int64_t sum =
+            run ? 0 : worst_sum(wk, per, first ? 1 : k, x->zero, b ? ((const int32_t *)b->data)[i] : 0);
         if (sum > INT32_MAX)
             return pithp_q_error(
                 g, n, PITH_EINVAL,
@@ -155,7 +155,7 @@ pith_status pithp_q_weights(const pithp_qgraph *g, const pithp_qnode *n, const p
                 "too large for their scale",
                 (long long)i, (long long)sum);
         *worst = PITHP_MAX(*worst, sum);
-        st = pithp_q_fixed(g, n, i, pithp_q_factor(from, i), sum, scale ? &scale[i] : &f);
+        st = pithp_q_fixed(g, n, i, factor(x, w, out, form_float, i), sum, &scale[i]);
         if (st)
             return st;
     }

@@ -156,11 +156,16 @@ int pithp_q_input(pithp_qgraph *g, const char *name, pith_dtype dtype, pith_shap
     if (shape.ndim < 2 || shape.d[0] != 1)
         return refuse(g, name,
                       "is an input; expected a shape of at least two dimensions whose first is 1 (samples)");
+    int id = pithp_q_given(g, name, dtype, shape, q);
+    return id != PITHP_QNONE && push(g, &g->inputs, &g->n_inputs, &g->cap_inputs, id) ? id : PITHP_QNONE;
+}
+
+int pithp_q_given(pithp_qgraph *g, const char *name, pith_dtype dtype, pith_shape shape, pithp_qparam q)
+{
     pithp_qtensor t = {
         .node = -1, .dtype = dtype, .shape = shape, .n_scale = dtype != PITH_F32, .zero = q.zero
     };
-    int id = add_tensor(g, t, name, &q.scale);
-    return id != PITHP_QNONE && push(g, &g->inputs, &g->n_inputs, &g->cap_inputs, id) ? id : PITHP_QNONE;
+    return g->failed ? PITHP_QNONE : add_tensor(g, t, name, &q.scale);
 }
 
 int pithp_q_const(pithp_qgraph *g, const char *name, pith_dtype dtype, pith_shape shape, const float *scale,

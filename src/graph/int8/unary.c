@@ -3,6 +3,12 @@
 #include "graph/int8/unary.h"
 #include <string.h>
 
+/* Which tables are filled: with two roundings, with one, both; none where nothing will run. */
+static int tables(const pithp_qgraph *g)
+{
+    return g->care == PITHP_QCARE_ALL ? 2 : g->care == PITHP_QCARE_RUN ? 1 : 0;
+}
+
 static pith_status begin(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor *out)
 {
     pith_status st = pithp_q_want(g, n, 0, 0);
@@ -38,7 +44,7 @@ static pith_status rescaled(pithp_qgraph *g, pithp_qnode *n, const pithp_qtensor
     pith_status st = pithp_q_fixed(g, n, 0, real, 255, &f);
     if (st)
         return st;
-    for (int single = 0; single < 2; single++)
+    for (int single = 0; single < tables(g); single++)
         pithp_table_rescale(f, x->zero, out->zero, n->lo, n->hi, single, v->table[single]);
     return PITH_OK;
 }
@@ -83,7 +89,7 @@ static pith_status prepare_curve(pithp_qgraph *g, pithp_qnode *n, pithp_qtensor 
     if (x->scale[0] < 0x1p-27f || x->scale[0] > 0x1p20f)
         return pithp_q_error(g, n, PITH_EINVAL, "its input scale %g is outside 2^-27 to 2^20",
                              (double)x->scale[0]);
-    for (int single = 0; single < 2; single++)
+    for (int single = 0; single < tables(g); single++)
         fill(x->scale[0], x->zero, single, v->table[single]);
     return PITH_OK;
 }
@@ -115,7 +121,8 @@ static pith_status prepare_hard_swish(pithp_qgraph *g, pithp_qnode *n, pithp_qte
     if (fo.shift > 0 || fo.shift < -15 || fr.shift < -15)
         return pithp_q_error(g, n, PITH_EINVAL, "scales %g and %g are too far apart for 16-bit arithmetic",
                              (double)x->scale[0], (double)out->scale[0]);
-    pithp_table_hard_swish(fo, fr, x->zero, out->zero, v->table[0]);
+    if (tables(g))
+        pithp_table_hard_swish(fo, fr, x->zero, out->zero, v->table[0]);
     memcpy(v->table[1], v->table[0], sizeof v->table[1]);
     return PITH_OK;
 }

@@ -93,7 +93,27 @@ static ALWAYS vec vtanh(vec x)
 }
 #endif
 
-static ALWAYS vec vsigmoid(vec x) { return PITHP_R(1.0) / (vexp(-x) + PITHP_R(1.0)); }
+#ifdef PITH_REAL_IS_DOUBLE
+static ALWAYS vec vsigmoid(vec x) { return 1.0 / (vexp(-x) + 1.0); }
+#else
+/* 1/(1 + e^-x). Training with SiLU evaluates it six times for each value of a layer, so its exponential is one of its own: the
+   argument stays where 2^i is a normal number or infinite (then the result is 0), so that i + 127 is shifted into the exponent at
+   once, and the polynomial (minimax, relative error 9e-8) is two degrees shorter: what it adds to 1 loses digits anyway. */
+static ALWAYS vec vsigmoid(vec x)
+{
+    const vec magic = vset1(0x1.8p23f + 127); /* as in vexp, and the exponent's bias with it */
+    x = vmax(vset1(-89.0f), vmin(vset1(87.0f), x));
+    vec t = vfma(x, vset1(-1.44269504088896341f), magic), n = t - magic;
+    vec r = vfma(n, vset1(-0.693359375f), -x);
+    r = vfma(n, vset1(2.12194440e-4f), r);
+    vec p = vfma(vset1(8.290306665e-3f), r, vset1(4.189797491e-2f));
+    p = vfma(p, r, vset1(1.666763723e-1f));
+    p = vfma(p, r, vset1(4.999915063e-1f));
+    p = vfma(p, r, vset1(9.999997020e-1f));
+    p = vfma(p, r, vset1(1.0f));
+    return 1.0f / vfma(p, (vec)((ivec)t << 23), vset1(1.0f));
+}
+#endif
 
 /* min(max(u + 3, 0), 6) / 6 */
 static ALWAYS vec vhard_sigmoid(vec u)
