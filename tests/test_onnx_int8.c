@@ -207,6 +207,26 @@ START_TEST(groups)
 }
 END_TEST
 
+/* Weights are raised to uint8; the bias of the layer with a ReLU6 is one higher, that of the one without is as it is. */
+START_TEST(for_one_rounding)
+{
+    enum { K = 4 };
+    const int32_t under_relu[K] = { 6, -6, 1, 101 }, linear[K] = { 5, -7, 0, 100 };
+    uint8_t raised[9 * K], as_is[9 * K];
+    for (size_t i = 0; i < sizeof raised; i++) {
+        as_is[i] = (uint8_t)(int8_t)((i % 9 * K + i / 9) * 91 % 255 - 127); /* [K,1,3,3] */
+        raised[i] = (uint8_t)(as_is[i] + 128);
+    }
+    size_t n;
+    suite_check(pithp_onnx_export_int8(sample(true), NULL, true, in_dir("one.onnx")) == PITH_OK, "%s",
+                pith_error_text(ctx));
+    uint8_t *p = slurp(in_dir("one.onnx"), &n);
+    ck_assert(memmem(p, n, under_relu, sizeof under_relu) && memmem(p, n, linear, sizeof linear));
+    ck_assert(memmem(p, n, raised, sizeof raised) && !memmem(p, n, as_is, sizeof as_is));
+    free(p);
+}
+END_TEST
+
 /* A bound that is nearer than int8's ends stands between integers, behind the operator's group. */
 START_TEST(bounds)
 {
@@ -274,6 +294,7 @@ int main(void)
     Suite *s = suite_create("onnx int8");
     TCase *t = suite_case(s, "int8");
     tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, for_one_rounding);
     tcase_add_test(t, groups);
     tcase_add_test(t, bounds);
     tcase_add_test(t, names);

@@ -2,8 +2,9 @@
    operators (QDQ), which ONNX Runtime and others fuse into integer operators: every operand of an operator goes through a
    DequantizeLinear of its own, every result through one QuantizeLinear.
 
-   Activations are written as uint8, 128 more than ours: that is the same arithmetic, and ONNX Runtime's x86 build fuses
-   int8 ones only behind a session option. Weights are int8.
+   Activations and weights are written as uint8, 128 more than ours: that is the same arithmetic. ONNX Runtime's x86 build fuses
+   int8 activations only behind a session option, and sums up int8 weights with saturation where the processor lacks dot
+   products of bytes.
 
    Names: a tensor's name is that of its integers; what belongs to it has a suffix that begins with a colon. Activations
    of four dimensions are [N,C,H,W], as ONNX's operators want them; where order counts (reshape, dense) they are turned. */

@@ -1,5 +1,7 @@
 /* deploy/onnx/int8_values.c: integers and floats: the QuantizeLinear and DequantizeLinear around each operator. */
 #include "deploy/onnx/int8_emit.h"
+#include "graph/int8/conv.h"
+#include <string.h>
 
 static const char *named(pithp_onnx_qemit *e, int t, const char *suffix, pithp_onnx_name buf)
 {
@@ -44,8 +46,8 @@ void pithp_onnx_q_dequantize(pithp_onnx_qemit *e, int t, const char *from, const
 }
 
 /* ---- Operands ---- */
-/* An operand that is constant, as uint8. */
-static void constant(pithp_onnx_qemit *e, const pithp_qtensor *t, bool stretch, const char *name)
+/* A constant's integers as uint8, 128 more; NULL: no memory, which is noted. */
+static uint8_t *raised(pithp_onnx_qemit *e, const pithp_qtensor *t)
 {
     int64_t n = pithp_count(t->shape);
     uint8_t *v = PITHP_NEW_N(e->pb.c, uint8_t, n);
@@ -53,7 +55,16 @@ static void constant(pithp_onnx_qemit *e, const pithp_qtensor *t, bool stretch, 
         v[i] = (uint8_t)(((const int8_t *)t->data)[i] + 128);
     if (!v)
         pithp_pb_fail(&e->pb, PITH_ENOMEM);
-    else if (stretch)
+    return v;
+}
+
+/* An operand that is constant. */
+static void constant(pithp_onnx_qemit *e, const pithp_qtensor *t, bool stretch, const char *name)
+{
+    uint8_t *v = raised(e, t);
+    if (!v)
+        return;
+    if (stretch)
         pithp_onnx_tensor_nchw(&e->pb, name, ONNX_UINT8, t->shape, v, false);
     else
         pithp_onnx_tensor(&e->pb, name, ONNX_UINT8, t->shape, v);
@@ -111,7 +122,9 @@ const char *pithp_onnx_q_nchw(pithp_onnx_qemit *e, const pithp_qnode *n, int i, 
 }
 
 /* ---- Weights and biases ---- */
-/* DequantizeLinear of the constant NAME:what:integers, whose channels are its first dimension. */
+/* DequantizeLinear of the constant NAME:what:integers, whose channels are its first dimension. Weights are uint8, 128 more than
+   ours, for the processors without dot products of bytes: there ONNX Runtime adds up pairs of products of uint8 and int8 in 16
+   bits, which saturate, and pairs of uint8 and uint8 in 32. */
 static const char *channels(pithp_onnx_qemit *e, const pithp_qtensor *t, int type, pithp_onnx_name buf)
 {
     pithp_onnx_name data, scale, zero;
@@ -119,10 +132,12 @@ static const char *channels(pithp_onnx_qemit *e, const pithp_qtensor *t, int typ
     pithp_onnx_join(&e->pb, buf, ":scale", scale);
     pithp_onnx_join(&e->pb, buf, ":zero", zero);
     pith_shape per = t->n_scale > 1 ? PITH_SHAPE(t->n_scale) : PITH_SCALAR;
-    void *zeroes = PITHP_NEW_N(e->pb.c, int32_t, t->n_scale); /* symmetric: of weights and biases it is 0 */
+    void *zeroes = PITHP_NEW_N(e->pb.c, int32_t, t->n_scale); /* symmetric: 0 */
     if (!zeroes)
         pithp_pb_fail(&e->pb, PITH_ENOMEM);
     else {
+        if (type == ONNX_UINT8)
+            memset(zeroes, 128, (size_t)t->n_scale);
         pithp_onnx_tensor(&e->pb, scale, ONNX_FLOAT, per, t->scale);
         pithp_onnx_tensor(&e->pb, zero, type, per, zeroes);
     }
@@ -138,13 +153,36 @@ const char *pithp_onnx_q_weights(pithp_onnx_qemit *e, const pithp_qnode *n, bool
 {
     const pithp_qtensor *w = pithp_q_in(e->g, n, 1);
     pithp_onnx_name data;
+    uint8_t *v = raised(e, w);
     pithp_onnx_qpart(e, n, "weight:integers", data);
-    if (w->shape.ndim == 4)
-        pithp_onnx_tensor_nchw(&e->pb, data, ONNX_INT8, w->shape, w->data, depthwise);
-    else
-        pithp_onnx_tensor(&e->pb, data, ONNX_INT8, w->shape, w->data);
+    if (v && w->shape.ndim == 4)
+        pithp_onnx_tensor_nchw(&e->pb, data, ONNX_UINT8, w->shape, v, depthwise);
+    else if (v)
+        pithp_onnx_tensor(&e->pb, data, ONNX_UINT8, w->shape, v);
+    pithp_free(e->pb.c, v);
     pithp_onnx_qpart(e, n, "weight", buf);
-    return channels(e, w, ONNX_INT8, buf);
+    return channels(e, w, ONNX_UINT8, buf);
+}
+
+/* ONNX Runtime rounds a rescaled sum once, the contract twice: first to 31 - shift bits, then halves away from zero. Above zero
+   the contract's steps therefore lie 1/(2m) of a sum's unit lower, m being the factor's multiplier in [1/2,1); below zero as
+   much higher. Where only sums above zero leave a trace, under a ReLU, the nearest whole number, 1, is added to the bias: the
+   lag of one rounding would else add up through the layers. */
+static bool lags(const pithp_qnode *n, const pithp_qtensor *y, pithp_fixed f)
+{
+    return n->lo >= y->zero && f.mult && f.shift < 0;
+}
+
+/* The bias that ONNX Runtime is to add; NULL: no memory. */
+static int32_t *bias_of(pithp_onnx_qemit *e, const pithp_qnode *n, const pithp_qtensor *b)
+{
+    const pithp_qconv *v = n->prep;
+    int32_t *to = PITHP_NEW_N(e->pb.c, int32_t, v->g.k);
+    for (int64_t k = 0; to && k < v->g.k; k++) {
+        int32_t bias = ((const int32_t *)b->data)[k];
+        to[k] = bias + (bias < INT32_MAX && lags(n, pithp_q_out(e->g, n), v->scale[k]));
+    }
+    return to;
 }
 
 const char *pithp_onnx_q_bias(pithp_onnx_qemit *e, const pithp_qnode *n, pithp_onnx_name buf)
@@ -153,7 +191,12 @@ const char *pithp_onnx_q_bias(pithp_onnx_qemit *e, const pithp_qnode *n, pithp_o
     pithp_onnx_name data;
     if (!b)
         return NULL;
-    pithp_onnx_tensor(&e->pb, pithp_onnx_qpart(e, n, "bias:integers", data), ONNX_INT32, b->shape, b->data);
+    int32_t *v = bias_of(e, n, b);
+    if (!v)
+        pithp_pb_fail(&e->pb, PITH_ENOMEM);
+    else
+        pithp_onnx_tensor(&e->pb, pithp_onnx_qpart(e, n, "bias:integers", data), ONNX_INT32, b->shape, v);
+    pithp_free(e->pb.c, v);
     pithp_onnx_qpart(e, n, "bias", buf);
     return channels(e, b, ONNX_INT32, buf);
 }
