@@ -22,7 +22,7 @@ void pithp_pack_hashes(pithp_pack_head *h, const uint8_t *index)
 /* The index must be as long as its counts say: no overflow, nothing left over. */
 static const char *check_head(const pithp_pack_head *h, const uint8_t *p, size_t n)
 {
-    if (memcmp(h->magic, PITHP_MAGIC_CACHE, 8) && !pithp_is_old_cache(h, sizeof *h))
+    if (memcmp(h->magic, PITHP_MAGIC_CACHE, 8) != 0 && !pithp_is_old_cache(h, sizeof *h))
         return "not a packed data set";
     if (h->order != PITHP_CACHE_ORDER)
         return "written on a machine of another byte order";
