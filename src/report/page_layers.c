@@ -237,13 +237,12 @@ static const group groups[] = {
       "bits "
       "are missing.",
       2,
-      { { "Rounding these weights", "output, with these weights rounded (dB)", "dB", weight_output },
-        { "Rounding these activations", "output, with these activations rounded (dB)", "dB",
-          activation_output } } },
+      { { "Rounding these weights", "weights, at the output (dB)", "dB", weight_output },
+        { "Rounding these activations", "activations, at the output (dB)", "dB", activation_output } } },
     { "What has added up by then",
       "Signal to noise of each layer's result, when everything before it is rounded too.",
       1,
-      { { "Accumulated", "result, everything before it rounded (dB)", "dB", activation_accumulated } } },
+      { { "Accumulated", "results, added up (dB)", "dB", activation_accumulated } } },
     { "Weights that are zero", NULL, 1, { { "Zeros", "weights that are zero (%)", "%", zeros } } },
 };
 
