@@ -232,7 +232,7 @@ static void describe(const pith_ctx *c, pithp_blas *b, const char *core)
     b->wide = strstr(b->config, "USE64BITINT");
     set_one_thread(c, b);
     pithp_log(c, PITH_LOG_DEBUG, "BLAS: %s, kernels %s", b->file, b->core);
-    if (core && strcasecmp(core, b->core))
+    if (core && strcasecmp(core, b->core) != 0)
         pithp_log(c, PITH_LOG_WARN,
                   "BLAS %s runs its kernels for %s where %s was wanted: it was loaded before this "
                   "context, or its build has no such kernels",

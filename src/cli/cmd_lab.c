@@ -57,14 +57,15 @@ static void list(void)
 
 static char *joined(int argc, char **argv)
 {
-    size_t n = 16;
+    size_t n = sizeof "pith", at;
     for (int i = 0; i < argc; i++)
         n += strlen(argv[i]) + 1;
-    char *text = calloc(n, 1);
-    if (text != NULL)
-        strcpy(text, "pith");
-    for (int i = 0; i < argc && text != NULL; i++)
-        strcat(strcat(text, " "), argv[i]);
+    char *text = malloc(n);
+    if (text == NULL)
+        return NULL;
+    at = (size_t)snprintf(text, n, "pith");
+    for (int i = 0; i < argc; i++)
+        at += (size_t)snprintf(text + at, n - at, " %s", argv[i]);
     return text;
 }
 

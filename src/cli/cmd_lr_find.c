@@ -116,28 +116,28 @@ static void tell(const find_opts *o, const char *table, const pith_lr_found *f)
     printf("plot     %s\ntable    %s\n", o->out, table);
 }
 
-static int find(find_opts *o, pith_ctx *c, pith_model *m, pith_data *d, pith_lr_find_cfg *cfg)
+static int find(find_opts *o, pith_ctx *c, pith_model *m, pith_data *d, pith_lr_find_cfg cfg)
 {
     char table[1100];
     progress_view view;
     pith_lr_found found;
-    int steps = cfg->steps ? cfg->steps : 120;
+    int steps = cfg.steps ? cfg.steps : 120;
     pith_lr_point *points = calloc((size_t)steps, sizeof *points);
     if (points == NULL)
         return failed(NULL);
-    cfg->steps = steps;
-    cfg->fit.stop = &stop_flag;
-    cfg->fit.progress = show_step;
-    cfg->fit.progress_user = &view;
+    cfg.steps = steps;
+    cfg.fit.stop = &stop_flag;
+    cfg.fit.progress = show_step;
+    cfg.fit.progress_user = &view;
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
     progress_open(&view, o->k.quiet);
-    pith_status s = pith_lr_find(m, d, *cfg, points, &found);
+    pith_status s = pith_lr_find(m, d, cfg, points, &found);
     progress_close(&view);
     table_path(o->out, table, sizeof table);
     if (s == PITH_OK && found.n == 0) {
         say("not even the first step, at learning rate %g, had a finite loss; choose a lower --lr-min",
-            cfg->lr_min ? cfg->lr_min : 1e-4);
+            cfg.lr_min ? cfg.lr_min : 1e-4);
         free(points);
         pith_ctx_free(c);
         return EXIT_FAILED;
@@ -196,7 +196,7 @@ static int prepare(find_opts *o)
         pith_ctx_free(c);
         return EXIT_USAGE;
     }
-    return find(o, c, m, d, &cfg);
+    return find(o, c, m, d, cfg);
 }
 
 static int run(int argc, char **argv)

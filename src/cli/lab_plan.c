@@ -111,8 +111,10 @@ static double measure_epoch(lab *l)
     for (int i = -3; loader != NULL && i < MOST; i++) { /* three to warm up */
         if (i == 0)
             began = lab_clock();
-        if (!pith_loader_next(loader, &b) &&
-            !pith_loader_next(loader, &b)) /* the first false ends an epoch */
+        bool more = pith_loader_next(loader, &b);
+        if (!more) /* an epoch has ended */
+            more = pith_loader_next(loader, &b);
+        if (!more)
             break;
         if (isnan(pith_trainer_step(t, &b, 1e-6)))
             break;
