@@ -59,5 +59,6 @@ size_t pithp_peek(const char *path, void *p, size_t n)
 const char *pithp_kind_of(const char *path)
 {
     uint8_t p[LOOK];
-    return pithp_kind(p, pithp_peek(path, p, sizeof p));
+    const size_t n = pithp_peek(path, p, sizeof p);
+    return pithp_kind(p, n);
 }
