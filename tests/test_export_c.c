@@ -74,8 +74,8 @@ static const char strict[] = "-std=c99 -pedantic -Wall -Wextra -Werror";
 static uint8_t *compiled(const char *flags, const char *x, size_t *n)
 {
     const char *dir = suite_dir();
-    suite_check(shell("cd '%s' && %s %s %s m.c driver.c -o m >m.log 2>&1 || { head -c 3000 m.log; exit 1; }",
-                      dir, compiler(), strict, flags),
+    suite_check(shell("cd '%s' && %s %s m.c driver.c %s -o m >m.log 2>&1 || { head -c 3000 m.log; exit 1; }",
+                      dir, compiler(), getenv("CMSIS_NN_FLAGS") ? "-std=c99" : strict, flags),
                 "the source does not compile with %s", flags);
     suite_check(shell("cd '%s' && ./m <%s >y", dir, x), "the program fails, built with %s", flags);
     return slurp(in_dir("y"), n);
@@ -274,6 +274,66 @@ START_TEST(packed_weights)
 }
 END_TEST
 
+/* The text between two marks. */
+static char *between(const char *file, const char *from, const char *to)
+{
+    size_t n;
+    char *text = (char *)slurp(file, &n), *a = strstr(text, from), *b = a ? strstr(a, to) : NULL;
+    ck_assert(a && b);
+    char *part = strndup(a, (size_t)(b - a));
+    free(text);
+    return part;
+}
+
+/* With calls of CMSIS-NN, of which a stand-in is here (CMSIS_NN_FLAGS: -I and a library, the real one): the same bytes, sizes as
+   told; without the macro the source is what it is without the option. */
+START_TEST(calls_of_cmsis_nn)
+{
+    if (!have_compiler())
+        return;
+    static const char begin[] = "\n/* ---- Constants", end[] = "\n/* ---- The self-test",
+                      told[] = "#include \"m.c\"\ntypedef char f[sizeof W == M_FLASH_BYTES ? 1 : -1];\n"
+                               "typedef char a[sizeof arena == M_ARENA_BYTES ? 1 : -1];\n";
+    const char *given = getenv("CMSIS_NN_FLAGS"), *checked = given || !works(undefined) ? "-O1" : undefined;
+    char *file = suite_file("tests/cmsis/arm_nnfunctions.h"), *header = realpath(file, NULL), flags[8192];
+    ck_assert_ptr_nonnull(header);
+    *strrchr(header, '/') = 0;
+    snprintf(flags, sizeof flags, "%s -DM_CMSIS_NN %s%s%s", checked, given ? given : "-I'",
+             given ? "" : header, given ? "" : "'");
+    int done = 0;
+    for (uint32_t seed = 0; seed < 10; seed++, done++) {
+        pithp_qgraph *g = c_net_make(ctx, 40 + seed);
+        suite_check(g != NULL, "net %u: %s", seed, pith_error_text(ctx));
+        same_bytes(g, seed, flags, (pith_export_cfg){ .cmsis_nn = true, .packed = seed % 4 == 3 });
+        if (seed % 4 != 3) {
+            put(in_dir("check.c"), told, sizeof told - 1);
+            suite_check(shell("cd '%s' && %s %s -DM_SELFTEST %s check.c -o check && ./check", suite_dir(),
+                              compiler(), given ? "-std=c99" : strict, flags),
+                        "net %u: not as told, or the self-test fails", seed);
+            char *with = between(in_dir("m.c"), "\n#else\n", end);
+            same_bytes(g, seed, "-O1", (pith_export_cfg){ 0 });
+            char *without = between(in_dir("m.c"), begin, end);
+            suite_check(strstr(with, without) != NULL, "net %u: changed where the macro is not defined",
+                        seed);
+            free(with), free(without);
+        }
+        pithp_qgraph_free(g);
+    }
+    for (int kind = 0; kind < int8_kinds; kind++) {
+        int8_case k = int8_case_make(ctx, kind, 78, false);
+        const pithp_qtensor *x = pithp_q_tensor(k.g, k.g->inputs[0]),
+                            *y = pithp_q_tensor(k.g, k.g->outputs[0]);
+        if (k.g->n_inputs == 1 && x->dtype == PITH_I8 && y->dtype == PITH_I8) {
+            same_bytes(k.g, (uint32_t)kind, flags, (pith_export_cfg){ .cmsis_nn = true });
+            done++;
+        }
+        int8_case_free(&k);
+    }
+    ck_assert_int_ge(done, 26);
+    free(file), free(header);
+}
+END_TEST
+
 /* The figures are the arrays' sizes, and the self-test knows its answer; a wrong weight is noticed. */
 START_TEST(figures_and_selftest)
 {
@@ -363,15 +423,16 @@ START_TEST(no_memory)
     const char *path = in_dir("nomem.c"), *header = in_dir("nomem.h"), *harness = in_dir("nomem_th.cpp");
     size_t n, nh, nt;
     pithp_qgraph *g = c_net_make(ctx, 5);
-    suite_check(g && pithp_c_export(g, NULL, (pith_export_cfg){ .mlperf = true }, path) == PITH_OK, "%s",
-                pith_error_text(ctx));
+    suite_check(g && pithp_c_export(g, NULL, (pith_export_cfg){ .mlperf = true, .cmsis_nn = true }, path) ==
+                         PITH_OK,
+                "%s", pith_error_text(ctx));
     uint8_t *p = slurp(path, &n), *h = slurp(header, &nh), *t = slurp(harness, &nt);
     unlink(path), unlink(header), unlink(harness);
     size_t bytes = pith_ctx_memory(ctx, NULL);
     int failures = 0;
     for (pith_status s = PITH_ENOMEM; s != PITH_OK; failures++) {
         hook.left = failures;
-        s = pithp_c_export(g, NULL, (pith_export_cfg){ .mlperf = true }, path);
+        s = pithp_c_export(g, NULL, (pith_export_cfg){ .mlperf = true, .cmsis_nn = true }, path);
         hook.left = -1;
         suite_check(s == PITH_OK || (s == PITH_ENOMEM && pith_ctx_status(ctx) == PITH_ENOMEM),
                     "allocation %d", failures);
@@ -419,5 +480,8 @@ int main(void)
     tcase_add_test(t, refusals);
     tcase_add_test(t, no_memory);
     tcase_add_test(t, full_disk);
+    t = suite_case(s, "cmsis-nn");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, calls_of_cmsis_nn);
     return suite_run("export_c", s);
 }

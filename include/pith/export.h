@@ -27,12 +27,14 @@ typedef enum {
    int8_io   of an int8 ONNX file: input and output are the integers themselves; otherwise floats, and the file begins and
              ends with their conversion. An int8 .tflite always has int8 input and output.
    mlperf    of C source: also the harness of MLPerf Tiny
-   packed    of C source: weights lie compressed in flash (as in a packed model file) and are unpacked into RAM */
+   packed    of C source: weights lie compressed in flash (as in a packed model file) and are unpacked into RAM
+   cmsis_nn  of C source: also calls of Arm's CMSIS-NN, compiled instead of our kernels where NAME_CMSIS_NN is defined */
 typedef struct {
     pith_export_numbers numbers;
     bool int8_io;
     bool mlperf;
     bool packed;
+    bool cmsis_nn;
 } pith_export_cfg;
 
 /* Writes a model as .tflite (TensorFlow Lite, LiteRT, TensorFlow Lite Micro). Batch norms are folded into the layers before
@@ -53,7 +55,9 @@ PITH_API pith_status pith_export_tflite(pith_model *m, const char *path, pith_ex
    dropout and constants as pith_export_tflite has them. The meta strings "classes" and "input" go along as metadata.
    A quantized model is written with its int8 weights and int32 biases, each operator between DequantizeLinear and
    QuantizeLinear, in the groups that ONNX Runtime fuses into its integer operators. These round once, in float, where our
-   integers (TensorFlow Lite Micro's) round twice: results differ by a step here and there.
+   integers (TensorFlow Lite Micro's) round twice: results differ by a step here and there. Of a layer with a ReLU the bias is
+   a step of its sums higher, which is what its single rounding lags behind; weights are uint8, 128 more than ours, since ONNX
+   Runtime's sums of int8 ones saturate on processors without dot products of bytes.
    cfg        numbers: PITH_EXPORT_AUTO, PITH_EXPORT_F32 or PITH_EXPORT_INT8
    errors     as pith_export_tflite. Nothing is written then.
    source     onnx/onnx.proto, onnx/docs/Operators.md. Since 0.1. */
@@ -68,7 +72,11 @@ PITH_API pith_status pith_export_onnx(pith_model *m, const char *path, pith_expo
    by gcc and clang, with the same bytes (-DPITH_NO_DSP: without).
    cfg        numbers must be PITH_EXPORT_AUTO or PITH_EXPORT_INT8. mlperf: also NAME_th.cpp, MLPerf Tiny's th_* functions
               around NAME_run. packed: void NAME_unpack(void), which the first run calls if nobody did; NAME_RAM_BYTES counts
-              the unpacked weights beside the arena (NAME_ARENA_BYTES): for pruned or clustered models where flash is scarcer
+              the unpacked weights beside the arena (NAME_ARENA_BYTES): for pruned or clustered models where flash is scarcer.
+              cmsis_nn: compiled with -DNAME_CMSIS_NN, convolutions, dense layers, and sums and products of equal shapes are
+              calls of CMSIS-NN, which the user has (its Include/ in the path, its library linked; written for its version
+              of July 2026, 99f736a); the bytes stay the same, constants and arena (with CMSIS-NN's scratch memory) are its
+              own, and NAME_run may give -2. Without the define it is the source that it would be
    errors     PITH_EINVAL: a model that is not quantized, an op (named, with its layer) that works on floats or sums more than
               32 bits hold, a path that does not end in .c; PITH_EIO, PITH_ENOTFOUND: the path. Nothing is written then.
    source     the arithmetic is that of TensorFlow Lite Micro's reference kernels. Since 0.1. */

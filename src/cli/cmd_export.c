@@ -56,26 +56,30 @@ static int run(int argc, char **argv)
     common k = { 0 };
     model_opts o = { 0 };
     const char *format = NULL, *out = NULL, *number = NULL, *name;
-    bool int8_io = false, mlperf = false, packed = false;
-    opt table[] = { TEXT("format", 'f', format, "c|tflite|tflm|onnx|safetensors",
-                         "file format (default: OUT's ending); c: source, tflm: a .tflite as an array of C; "
-                         "safetensors has timm's names"),
-                    TEXT("out", 'o', out, "OUT", "file to write"),
-                    TEXT("numbers", 0, number, "float32|float16|int8|dynamic",
-                         "of a .tflite or .onnx (default: the model's own)"),
-                    FLAG("int8-io", 0, int8_io,
-                         "int8 input and output of an int8 .onnx (else floats; a .tflite's are int8 always)"),
-                    FLAG("mlperf", 0, mlperf, "with --format c: also MLPerf Tiny's harness, OUT_th.cpp"),
-                    FLAG("packed", 0, packed,
-                         "with --format c: weights compressed in flash, unpacked into RAM by the first run"),
-                    INT("image-size", 0, o.image_size, "P", 4, 4096, "of a network by name"),
-                    INT("classes", 0, o.classes, "K", 2, 100000, "of a network by name (default 2)"),
-                    INT("channels", 0, o.channels, "C", 1, 64, "of a network by name"),
-                    REAL("width", 0, o.width, "W", 0.05, 16, "channel multiplier"),
-                    REAL("depth", 0, o.depth, "D", 0.05, 16, "repeat multiplier"),
-                    STYLE_OPT(o),
-                    COMMON_OPTS(k),
-                    OPTS_END };
+    bool int8_io = false, mlperf = false, packed = false, cmsis = false;
+    opt table[] = {
+        TEXT("format", 'f', format, "c|tflite|tflm|onnx|safetensors",
+             "file format (default: OUT's ending); c: source, tflm: a .tflite as an array of C; "
+             "safetensors has timm's names"),
+        TEXT("out", 'o', out, "OUT", "file to write"),
+        TEXT("numbers", 0, number, "float32|float16|int8|dynamic",
+             "of a .tflite or .onnx (default: the model's own)"),
+        FLAG("int8-io", 0, int8_io,
+             "int8 input and output of an int8 .onnx (else floats; a .tflite's are int8 always)"),
+        FLAG("mlperf", 0, mlperf, "with --format c: also MLPerf Tiny's harness, OUT_th.cpp"),
+        FLAG("packed", 0, packed,
+             "with --format c: weights compressed in flash, unpacked into RAM by the first run"),
+        FLAG("cmsis-nn", 0, cmsis,
+             "with --format c: also calls of Arm's CMSIS-NN, where -DNAME_CMSIS_NN is given to the compiler"),
+        INT("image-size", 0, o.image_size, "P", 4, 4096, "of a network by name"),
+        INT("classes", 0, o.classes, "K", 2, 100000, "of a network by name (default 2)"),
+        INT("channels", 0, o.channels, "C", 1, 64, "of a network by name"),
+        REAL("width", 0, o.width, "W", 0.05, 16, "channel multiplier"),
+        REAL("depth", 0, o.depth, "D", 0.05, 16, "repeat multiplier"),
+        STYLE_OPT(o),
+        COMMON_OPTS(k),
+        OPTS_END
+    };
     int n, status = opts_parse(&verb_export, table, argc, argv, &name, &n);
     if (status >= 0)
         return status;
@@ -85,8 +89,8 @@ static int run(int argc, char **argv)
     bool unasked = f >= 0 && !formats[f].numbers && (number || int8_io);
     if (unasked)
         say("export: %s is not for %s", number ? "--numbers" : "--int8-io", formats[f].name);
-    if (f > 0 && (mlperf || packed)) {
-        say("export: %s is for --format c", mlperf ? "--mlperf" : "--packed");
+    if (f > 0 && (mlperf || packed || cmsis)) {
+        say("export: %s is for --format c", mlperf ? "--mlperf" : packed ? "--packed" : "--cmsis-nn");
         f = -1;
     }
     if (f < 0 || as < 0 || unasked)
@@ -99,7 +103,8 @@ static int run(int argc, char **argv)
                                       (pith_export_cfg){ .numbers = (pith_export_numbers)as,
                                                          .int8_io = int8_io,
                                                          .mlperf = mlperf,
-                                                         .packed = packed }) != PITH_OK)
+                                                         .packed = packed,
+                                                         .cmsis_nn = cmsis }) != PITH_OK)
         return failed(c);
     struct stat st;
     long long bytes = stat(out, &st) == 0 ? (long long)st.st_size : 0;

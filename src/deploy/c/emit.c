@@ -46,19 +46,25 @@ const char *pithp_c_result(const pithp_c_emit *e, int node, char text[48])
 
 int pithp_c_shift(pithp_fixed f) { return f.shift < 0 ? -f.shift - 1 : -1 - f.shift; }
 
-static const pithp_c_row *row_of(const pithp_qop *op)
+static const pithp_c_row *find(const pithp_c_emit *e, const pithp_c_row *rows, size_t n, int node)
 {
-    for (size_t i = 0; i < pithp_c_rows_n; i++)
-        if (pithp_c_rows[i].op == op)
-            return &pithp_c_rows[i];
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].op == e->g->nodes[node]->op && (!rows[i].can || rows[i].can(e, node)))
+            return &rows[i];
     return NULL;
+}
+
+static const pithp_c_row *row_of(const pithp_c_emit *e, int node)
+{
+    const pithp_c_row *row = e->cmsis ? find(e, pithp_c_cmsis_rows, pithp_c_cmsis_rows_n, node) : NULL;
+    return row ? row : find(e, pithp_c_rows, pithp_c_rows_n, node);
 }
 
 /* Operands of other ops than weighted layers may be constants. */
 static void plan(pithp_c_emit *e, int node)
 {
     const pithp_qnode *n = e->g->nodes[node];
-    const pithp_c_row *row = row_of(n->op);
+    const pithp_c_row *row = row_of(e, node);
     if (!row) {
         pithp_c_refuse(e, node, "there is no kernel without floating point for it");
         return;
@@ -77,7 +83,7 @@ static void call(pithp_c_emit *e, int node)
     pithp_text_put(&e->body, "    { /* ");
     pithp_text_name(&e->body, n->name);
     pithp_text_printf(&e->body, ": %s */\n", n->op->name);
-    row_of(n->op)->call(e, node);
+    row_of(e, node)->call(e, node);
     pithp_text_put(&e->body, "    }\n");
 }
 
@@ -95,10 +101,10 @@ static pith_status check(const pithp_qgraph *g)
     return PITH_OK;
 }
 
-pith_status pithp_c_begin(const pithp_qgraph *g, bool packed, pithp_c_emit *e)
+pith_status pithp_c_begin(const pithp_qgraph *g, bool packed, bool cmsis, pithp_c_emit *e)
 {
     *e = (pithp_c_emit){
-        .g = g, .c = g->ctx, .packed = packed, .uses = PITHP_C_BIT(COMMON) | PITHP_C_BIT(COPY)
+        .g = g, .c = g->ctx, .packed = packed, .cmsis = cmsis, .uses = PITHP_C_BIT(COMMON) | PITHP_C_BIT(COPY)
     };
     pithp_text_init(g->ctx, &e->body);
     if ((e->status = check(g)))

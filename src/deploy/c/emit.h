@@ -34,6 +34,12 @@ enum {
     PITHP_C_PAD,
     PITHP_C_CONCAT,
     PITHP_C_SOFTMAX,
+    PITHP_C_CMSIS,
+    PITHP_C_CMSIS_CONV,
+    PITHP_C_CMSIS_DEPTHWISE,
+    PITHP_C_CMSIS_DENSE,
+    PITHP_C_CMSIS_ADD,
+    PITHP_C_CMSIS_MUL,
     PITHP_C_KERNELS
 };
 #define PITHP_C_BIT(k) (UINT32_C(1) << PITHP_C_##k)
@@ -57,6 +63,7 @@ typedef struct {
     size_t *offset;               /* [tensors] */
     size_t ram, flash;            /* of the arena; of all constants */
     bool packed;
+    bool cmsis;         /* with calls of Arm's CMSIS-NN (cmsis.c) */
     size_t ram_weights; /* of packed weights, unpacked */
     bool hard;          /* some weighted layer needs the general end of a sum (target/simd.inc) */
     pithp_text body;
@@ -66,14 +73,15 @@ typedef struct {
     const pithp_qop *op;
     void (*plan)(pithp_c_emit *e, int node);
     void (*call)(pithp_c_emit *e, int node);
+    bool (*can)(const pithp_c_emit *e, int node); /* NULL: always */
 } pithp_c_row;
 
-extern const pithp_c_row pithp_c_rows[];
-extern const size_t pithp_c_rows_n;
+extern const pithp_c_row pithp_c_rows[], pithp_c_cmsis_rows[];
+extern const size_t pithp_c_rows_n, pithp_c_cmsis_rows_n;
 
-/* Constants, kernels and memory of the whole graph: fills flash and ram. packed: weights are packed, and unpacked into RAM.
-   Freed by pithp_c_end, also after a failure. */
-pith_status pithp_c_begin(const pithp_qgraph *g, bool packed, pithp_c_emit *e);
+/* Constants, kernels and memory of the whole graph: fills flash and ram. packed: weights are packed, and unpacked into RAM;
+   cmsis: layers that CMSIS-NN can compute are calls of it. Freed by pithp_c_end, also after a failure. */
+pith_status pithp_c_begin(const pithp_qgraph *g, bool packed, bool cmsis, pithp_c_emit *e);
 void pithp_c_end(pithp_c_emit *e);
 
 /* ---- For rows ---- */
@@ -85,6 +93,11 @@ const char *pithp_c_operand(const pithp_c_emit *e, int node, int i, char text[48
 const char *pithp_c_result(const pithp_c_emit *e, int node, char text[48]);
 /* A factor's shift as the kernels have it. */
 int pithp_c_shift(pithp_fixed f);
+/* Operands that are constants, as constants of kind 'c'. */
+void pithp_c_constant_operands(pithp_c_emit *e, int node);
+/* Statements: a pith_arith called v, its shifts by `shift`; p, q, window, strides, dilations and paddings of a variable v. */
+void pithp_c_put_arith(pithp_c_emit *e, int node, const pithp_iarith *v, int (*shift)(pithp_fixed f));
+void pithp_c_put_window(pithp_text *t, const pithp_iconv *v);
 
 /* Packed weights (packed.c): the constants of kind 'w' as one, and the function NAME_unpack. */
 void pithp_c_pack(pithp_c_emit *e);

@@ -9,7 +9,7 @@ enum { FILES = 3 };
 pith_status pithp_c_plan(const pithp_qgraph *g, pithp_c_needs *needs)
 {
     pithp_c_emit e;
-    pith_status s = pithp_c_begin(g, false, &e);
+    pith_status s = pithp_c_begin(g, false, false, &e);
     *needs = (pithp_c_needs){ e.flash, e.ram, s ? 0 : pithp_q_macs(g) };
     pithp_c_end(&e);
     return s;
@@ -59,7 +59,8 @@ static pith_status save_all(pith_ctx *c, char *const *path, const pithp_text *te
     return s;
 }
 
-static pith_status write_files(const pithp_c_emit *e, const pith_model *m, bool mlperf, const char *path)
+static pith_status write_files(const pithp_c_emit *e, const pithp_c_emit *cmsis, const pith_model *m,
+                               bool mlperf, const char *path)
 {
     pith_ctx *c = e->c;
     size_t stem = strlen(path) - 2;
@@ -72,8 +73,8 @@ static pith_status write_files(const pithp_c_emit *e, const pith_model *m, bool 
         pithp_text_init(c, &text[i]);
     pith_status s = y && paths[0] && paths[1] && paths[2] ? pithp_c_name_of(c, path, &name) : PITH_ENOMEM;
     if (!s) {
-        pithp_c_header(e, m, &name, &text[0]);
-        pithp_c_source(e, &name, y, &text[1]);
+        pithp_c_header(e, cmsis, m, &name, &text[0]);
+        pithp_c_source(e, cmsis, &name, y, &text[1]);
         if (mlperf)
             pithp_c_harness(e, &name, &text[2]);
         s = save_all(c, paths, text, mlperf ? FILES : FILES - 1);
@@ -98,11 +99,15 @@ pith_status pithp_c_export(const pithp_qgraph *g, const pith_model *m, pith_expo
             "%s: C source is written to a file whose name ends in .c; its header, ending in .h, "
             "goes beside",
             path);
-    pithp_c_emit e;
-    pith_status s = pithp_c_begin(g, cfg.packed, &e);
+    pithp_c_emit e, cmsis = { 0 };
+    pith_status s = pithp_c_begin(g, cfg.packed, false, &e);
+    if (!s && cfg.cmsis_nn)
+        s = pithp_c_begin(g, cfg.packed, true, &cmsis);
     if (!s)
-        s = write_files(&e, m, cfg.mlperf, path);
+        s = write_files(&e, cfg.cmsis_nn ? &cmsis : NULL, m, cfg.mlperf, path);
     pithp_c_end(&e);
+    if (cmsis.g)
+        pithp_c_end(&cmsis);
     return s;
 }
 

@@ -84,7 +84,7 @@ static void put_layer(pithp_c_emit *e, int node, const pithp_iconv *v, int64_t n
                       (long long)k, v->zero_out, v->lo, v->hi);
 }
 
-static void put_window(pithp_text *t, const pithp_iconv *v)
+void pithp_c_put_window(pithp_text *t, const pithp_iconv *v)
 {
     pithp_text_printf(
         t,
@@ -113,7 +113,7 @@ void pithp_c_call_conv(pithp_c_emit *e, int node)
     } else {
         pithp_text_printf(&e->body, "        pith_window v;\n        v.h = %lld, v.w = %lld, v.c = %lld;\n",
                           (long long)v->h, (long long)v->w, (long long)v->c);
-        put_window(&e->body, v);
+        pithp_c_put_window(&e->body, v);
         pithp_text_printf(
             &e->body,
             "        v.groups = %lld, v.zero_in = %d;\n        conv(l, &v, %lld, %s, %s, A + %zu);\n",
@@ -165,7 +165,7 @@ void pithp_c_call_depthwise(pithp_c_emit *e, int node)
                       "        v.h = %lld, v.width = %lld, v.c = %lld, v.k = %lld;\n",
                       e->packed ? 'P' : 'W', node, node, node, node, (long long)v->h, (long long)v->w,
                       (long long)v->c, (long long)v->k);
-    put_window(&e->body, v);
+    pithp_c_put_window(&e->body, v);
     pithp_text_printf(&e->body,
                       "        v.zero_in = %d, v.zero = %d, v.lo = %d, v.hi = %d;\n"
                       "        depthwise(&v, %s, %s, %s);\n",

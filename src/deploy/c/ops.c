@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* A constant operand goes along as it is; how many numbers it has. */
-static void constant_operands(pithp_c_emit *e, int node)
+void pithp_c_constant_operands(pithp_c_emit *e, int node)
 {
     const pithp_qnode *n = e->g->nodes[node];
     for (int i = 0; i < n->n_in; i++) {
@@ -22,17 +22,17 @@ static void constant_operands(pithp_c_emit *e, int node)
 /* ---- Elementwise with two operands ---- */
 static void plan_sum(pithp_c_emit *e, int node)
 {
-    constant_operands(e, node);
+    pithp_c_constant_operands(e, node);
     e->uses |= PITHP_C_BIT(SIMD) | PITHP_C_BIT(ARITH) | PITHP_C_BIT(ADD);
 }
 
 static void plan_mul(pithp_c_emit *e, int node)
 {
-    constant_operands(e, node);
+    pithp_c_constant_operands(e, node);
     e->uses |= PITHP_C_BIT(SIMD) | PITHP_C_BIT(ARITH) | PITHP_C_BIT(MUL);
 }
 
-static void put_arith(pithp_c_emit *e, int node, const pithp_iarith *v)
+void pithp_c_put_arith(pithp_c_emit *e, int node, const pithp_iarith *v, int (*shift)(pithp_fixed f))
 {
     const pithp_qnode *n = e->g->nodes[node];
     const pithp_qtensor *a = pithp_q_in(e->g, n, 0), *b = pithp_q_in(e->g, n, 1);
@@ -42,16 +42,16 @@ static void put_arith(pithp_c_emit *e, int node, const pithp_iarith *v)
                       "        v.zero_a = %d, v.zero_b = %d, v.zero = %d, v.lo = %d, v.hi = %d;\n"
                       "        v.mult_a = %d, v.s_a = %d, v.mult_b = %d, v.s_b = %d, v.mult = %d, v.s = %d;\n"
                       "        v.count = %lld, v.period = %lld, v.step = %d;\n",
-                      v->zero_a, v->zero_b, v->zero_out, v->lo, v->hi, v->scale_a.mult,
-                      pithp_c_shift(v->scale_a), v->scale_b.mult, pithp_c_shift(v->scale_b), v->scale.mult,
-                      pithp_c_shift(v->scale), (long long)count, (long long)period, period > 1);
+                      v->zero_a, v->zero_b, v->zero_out, v->lo, v->hi, v->scale_a.mult, shift(v->scale_a),
+                      v->scale_b.mult, shift(v->scale_b), v->scale.mult, shift(v->scale), (long long)count,
+                      (long long)period, period > 1);
 }
 
 static void call_sum(pithp_c_emit *e, int node)
 {
     const pithp_iarith *v = e->g->nodes[node]->prep;
     char a[48], b[48], y[48];
-    put_arith(e, node, v);
+    pithp_c_put_arith(e, node, v, pithp_c_shift);
     pithp_text_printf(&e->body, "        add(&v, %s, %s, %d, %s);\n", pithp_c_operand(e, node, 0, a),
                       pithp_c_operand(e, node, 1, b), v->negate_b ? -1 : 1, pithp_c_result(e, node, y));
 }
@@ -59,7 +59,7 @@ static void call_sum(pithp_c_emit *e, int node)
 static void call_mul(pithp_c_emit *e, int node)
 {
     char a[48], b[48], y[48];
-    put_arith(e, node, e->g->nodes[node]->prep);
+    pithp_c_put_arith(e, node, e->g->nodes[node]->prep, pithp_c_shift);
     pithp_text_printf(&e->body, "        mul(&v, %s, %s, %s);\n", pithp_c_operand(e, node, 0, a),
                       pithp_c_operand(e, node, 1, b), pithp_c_result(e, node, y));
 }
@@ -165,7 +165,7 @@ static void call_softmax(pithp_c_emit *e, int node)
 /* ---- What only moves bytes ---- */
 static void plan_pad(pithp_c_emit *e, int node)
 {
-    constant_operands(e, node);
+    pithp_c_constant_operands(e, node);
     e->uses |= PITHP_C_BIT(PAD);
 }
 
@@ -193,7 +193,7 @@ static void call_pad(pithp_c_emit *e, int node)
 
 static void plan_concat(pithp_c_emit *e, int node)
 {
-    constant_operands(e, node);
+    pithp_c_constant_operands(e, node);
     e->uses |= PITHP_C_BIT(CONCAT);
 }
 
@@ -216,7 +216,7 @@ static void call_concat(pithp_c_emit *e, int node)
     }
 }
 
-static void plan_reshape(pithp_c_emit *e, int node) { constant_operands(e, node); }
+static void plan_reshape(pithp_c_emit *e, int node) { pithp_c_constant_operands(e, node); }
 
 static void call_reshape(pithp_c_emit *e, int node)
 {
@@ -229,24 +229,25 @@ static void call_reshape(pithp_c_emit *e, int node)
         pithp_text_put(&e->body, "        /* the same bytes */\n");
 }
 
-const pithp_c_row pithp_c_rows[] = { { &pithp_qop_conv2d, pithp_c_plan_conv, pithp_c_call_conv },
-                                     { &pithp_qop_depthwise, pithp_c_plan_depthwise, pithp_c_call_depthwise },
-                                     { &pithp_qop_dense, pithp_c_plan_conv, pithp_c_call_conv },
-                                     { &pithp_qop_add, plan_sum, call_sum },
-                                     { &pithp_qop_sub, plan_sum, call_sum },
-                                     { &pithp_qop_mul, plan_mul, call_mul },
-                                     { &pithp_qop_mean, plan_mean, call_mean },
-                                     { &pithp_qop_avgpool, plan_avg, call_avg },
-                                     { &pithp_qop_maxpool, plan_max, call_max },
-                                     { &pithp_qop_pad, plan_pad, call_pad },
-                                     { &pithp_qop_concat, plan_concat, call_concat },
-                                     { &pithp_qop_reshape, plan_reshape, call_reshape },
-                                     { &pithp_qop_relu, plan_table, call_table },
-                                     { &pithp_qop_relu6, plan_table, call_table },
-                                     { &pithp_qop_logistic, plan_table, call_table },
-                                     { &pithp_qop_tanh, plan_table, call_table },
-                                     { &pithp_qop_hard_swish, plan_table, call_table },
-                                     { &pithp_qop_table, plan_table, call_table },
-                                     { &pithp_qop_quantize, plan_table, call_table },
-                                     { &pithp_qop_softmax, plan_softmax, call_softmax } };
+const pithp_c_row pithp_c_rows[] = { { &pithp_qop_conv2d, pithp_c_plan_conv, pithp_c_call_conv, NULL },
+                                     { &pithp_qop_depthwise, pithp_c_plan_depthwise, pithp_c_call_depthwise,
+                                       NULL },
+                                     { &pithp_qop_dense, pithp_c_plan_conv, pithp_c_call_conv, NULL },
+                                     { &pithp_qop_add, plan_sum, call_sum, NULL },
+                                     { &pithp_qop_sub, plan_sum, call_sum, NULL },
+                                     { &pithp_qop_mul, plan_mul, call_mul, NULL },
+                                     { &pithp_qop_mean, plan_mean, call_mean, NULL },
+                                     { &pithp_qop_avgpool, plan_avg, call_avg, NULL },
+                                     { &pithp_qop_maxpool, plan_max, call_max, NULL },
+                                     { &pithp_qop_pad, plan_pad, call_pad, NULL },
+                                     { &pithp_qop_concat, plan_concat, call_concat, NULL },
+                                     { &pithp_qop_reshape, plan_reshape, call_reshape, NULL },
+                                     { &pithp_qop_relu, plan_table, call_table, NULL },
+                                     { &pithp_qop_relu6, plan_table, call_table, NULL },
+                                     { &pithp_qop_logistic, plan_table, call_table, NULL },
+                                     { &pithp_qop_tanh, plan_table, call_table, NULL },
+                                     { &pithp_qop_hard_swish, plan_table, call_table, NULL },
+                                     { &pithp_qop_table, plan_table, call_table, NULL },
+                                     { &pithp_qop_quantize, plan_table, call_table, NULL },
+                                     { &pithp_qop_softmax, plan_softmax, call_softmax, NULL } };
 const size_t pithp_c_rows_n = PITHP_LEN(pithp_c_rows);

@@ -65,28 +65,57 @@ static void put_classes(const pithp_c_emit *e, const char *json, const pithp_c_n
     json_decref(list);
 }
 
-void pithp_c_header(const pithp_c_emit *e, const pith_model *m, const pithp_c_name *name, pithp_text *t)
+static size_t ram_of(const pithp_c_emit *e) { return e->ram + e->ram_weights; }
+
+static void put_sizes(const pithp_c_emit *e, const pithp_c_name *name, pithp_text *t)
+{
+    pithp_text_printf(t, "#define %s_FLASH_BYTES %zu\n#define %s_RAM_BYTES %zu\n#define %s_ARENA_BYTES %zu\n",
+                      name->macro, e->flash, name->macro, ram_of(e), name->macro, e->ram);
+}
+
+static void put_needs(const pithp_c_emit *e, const pithp_c_emit *cmsis, const pithp_c_name *name,
+                      pithp_text *t)
+{
+    char told[80] = "";
+    if (e->ram_weights)
+        snprintf(told, sizeof told, ", of which %zu of weights, which are packed in flash", e->ram_weights);
+    pithp_text_printf(t,
+                      " in int8. Written by pith " PITH_VERSION ".\n"
+                      "   flash  %zu bytes of constants (exact), and the kernels' code\n"
+                      "   RAM    %zu bytes (exact)%s, and the stack\n"
+                      "   work   %lld multiply-adds a run",
+                      e->flash, ram_of(e), told, (long long)pithp_q_macs(e->g));
+    if (cmsis)
+        pithp_text_printf(
+            t,
+            "\n   -D%s_CMSIS_NN, for the source and for what includes this: with Arm's CMSIS-NN, the "
+            "same bytes;\n   flash %zu, RAM %zu bytes",
+            name->macro, cmsis->flash, ram_of(cmsis));
+    pithp_text_printf(
+        t,
+        " */\n#ifndef %s_H\n#define %s_H\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" "
+        "{\n#endif\n\n",
+        name->macro, name->macro);
+    if (cmsis) {
+        pithp_text_printf(t, "#if defined(%s_CMSIS_NN)\n", name->macro);
+        put_sizes(cmsis, name, t);
+        pithp_text_put(t, "#else\n");
+    }
+    put_sizes(e, name, t);
+    if (cmsis)
+        pithp_text_put(t, "#endif\n");
+    pithp_text_printf(t, "#define %s_MACS %lldLL\n", name->macro, (long long)pithp_q_macs(e->g));
+}
+
+void pithp_c_header(const pithp_c_emit *e, const pithp_c_emit *cmsis, const pith_model *m,
+                    const pithp_c_name *name, pithp_text *t)
 {
     const pithp_qgraph *g = e->g;
     const char *classes = m ? pith_model_meta(m, "classes") : NULL;
     const pithp_qtensor *x = pithp_q_tensor(g, g->inputs[0]);
-    const size_t ram = e->ram + e->ram_weights;
-    char told[80] = "";
-    if (e->ram_weights)
-        snprintf(told, sizeof told, ", of which %zu of weights, which are packed in flash", e->ram_weights);
     pithp_text_printf(t, "/* %s.h: the network ", name->id);
     pithp_text_name(t, g->name);
-    pithp_text_printf(
-        t,
-        " in int8. Written by pith " PITH_VERSION ".\n"
-        "   flash  %zu bytes of constants (exact), and the kernels' code\n"
-        "   RAM    %zu bytes (exact)%s, and the stack\n"
-        "   work   %lld multiply-adds a run */\n"
-        "#ifndef %s_H\n#define %s_H\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-        "#define %s_FLASH_BYTES %zu\n#define %s_RAM_BYTES %zu\n#define %s_ARENA_BYTES %zu\n#define %s_MACS "
-        "%lldLL\n",
-        e->flash, ram, told, (long long)pithp_q_macs(g), name->macro, name->macro, name->macro, e->flash,
-        name->macro, ram, name->macro, e->ram, name->macro, (long long)pithp_q_macs(g));
+    put_needs(e, cmsis, name, t);
     put_shape(t, "INPUT", name, x);
     if (x->shape.ndim == 4)
         pithp_text_printf(t, "#define %s_INPUT_H %lld\n#define %s_INPUT_W %lld\n#define %s_INPUT_C %lld\n",
@@ -96,20 +125,23 @@ void pithp_c_header(const pithp_c_emit *e, const pith_model *m, const pithp_c_na
         pithp_text_put(t, "/* Of an image with pixels of 0 to 255: the pixel minus 128. */\n");
     put_shape(t, "OUTPUT", name, pithp_q_tensor(g, g->outputs[0]));
     put_classes(e, classes, name, t);
-    pithp_text_printf(t,
-                      "\n/* Runs the network: in [%s_INPUT_SIZE], out [%s_OUTPUT_SIZE]. 0: done; -1: in or "
-                      "out is NULL. Not\n"
-                      "   reentrant: the arena is one. */\n"
-                      "int %s_run(const int8_t *in, int8_t *out);\n"
-                      "/* The input's place in the arena: what is written here need not be copied, and takes "
-                      "no memory elsewhere.\n"
-                      "   A run overwrites it. */\n"
-                      "int8_t *%s_input(void);\n"
-                      "/* Fills in [%s_INPUT_SIZE] with the input whose output is known, runs it and "
-                      "compares. 0: the same bytes; else\n"
-                      "   how many differ. Only with -D%s_SELFTEST, which also adds a main(). */\n"
-                      "int %s_selftest(void);\n\n#ifdef __cplusplus\n}\n#endif\n#endif\n",
-                      name->macro, name->macro, name->id, name->id, name->macro, name->macro, name->id);
+    pithp_text_printf(
+        t,
+        "\n/* Runs the network: in [%s_INPUT_SIZE], out [%s_OUTPUT_SIZE]. 0: done; -1: in or "
+        "out is NULL%s. Not\n"
+        "   reentrant: the arena is one. */\n"
+        "int %s_run(const int8_t *in, int8_t *out);\n"
+        "/* The input's place in the arena: what is written here need not be copied, and takes "
+        "no memory elsewhere.\n"
+        "   A run overwrites it. */\n"
+        "int8_t *%s_input(void);\n"
+        "/* Fills in [%s_INPUT_SIZE] with the input whose output is known, runs it and "
+        "compares. 0: the same bytes; else\n"
+        "   how many differ. Only with -D%s_SELFTEST, which also adds a main(). */\n"
+        "int %s_selftest(void);\n\n#ifdef __cplusplus\n}\n#endif\n#endif\n",
+        name->macro, name->macro,
+        cmsis ? "; -2: CMSIS-NN refuses, or wants more\n   memory than the version this was written for" : "",
+        name->id, name->id, name->macro, name->macro, name->id);
 }
 
 /* ---- The source ---- */
@@ -204,7 +236,16 @@ static void put_selftest(const pithp_c_emit *e, const pithp_c_name *name, const 
         name->id, name->macro, name->id, name->macro, name->id, name->macro, name->id);
 }
 
-void pithp_c_source(const pithp_c_emit *e, const pithp_c_name *name, const int8_t *golden, pithp_text *t)
+static void put_network(const pithp_c_emit *e, const pithp_c_name *name, pithp_text *t)
+{
+    put_constants(e, name, t);
+    put_kernels(e, t);
+    pithp_c_put_unpack(e, name->id, t);
+    put_run(e, name, t);
+}
+
+void pithp_c_source(const pithp_c_emit *e, const pithp_c_emit *cmsis, const pithp_c_name *name,
+                    const int8_t *golden, pithp_text *t)
 {
     pithp_text_printf(t, "/* %s.c: the network ", name->id);
     pithp_text_name(t, e->g->name);
@@ -213,9 +254,13 @@ void pithp_c_source(const pithp_c_emit *e, const pithp_c_name *name, const int8_
                       "   %s.h has its interface and what it needs. Written by pith " PITH_VERSION ". */\n"
                       "#include \"%s.h\"\n",
                       name->id, name->id);
-    put_constants(e, name, t);
-    put_kernels(e, t);
-    pithp_c_put_unpack(e, name->id, t);
-    put_run(e, name, t);
+    if (cmsis) {
+        pithp_text_printf(t, "\n#if defined(%s_CMSIS_NN)\n", name->macro);
+        put_network(cmsis, name, t);
+        pithp_text_put(t, "\n#else\n");
+    }
+    put_network(e, name, t);
+    if (cmsis)
+        pithp_text_put(t, "\n#endif\n");
     put_selftest(e, name, golden, t);
 }
