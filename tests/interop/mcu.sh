@@ -85,9 +85,9 @@ network() { # NAME MODEL BOARDS...
     done
 }
 
-quantized() { # FAMILY: untrained, with ranges of these pictures
-    "$build/tests/interop/dump_mcu_net" "$1" "$work/$1.pith" &&
-        "$build/pith" quantize "$work/$1.pith" --data "$data" -o "$work/$1-int8.pith" --samples 32 --no-eval -q
+quantized() { # FAMILY [NAME ZEROS]: untrained, with ranges of these pictures
+    "$build/tests/interop/dump_mcu_net" "$1" "$work/${2:-$1}.pith" ${3:+"$3"} &&
+        "$build/pith" quantize "$work/${2:-$1}.pith" --data "$data" -o "$work/${2:-$1}-int8.pith" --samples 32 --no-eval -q
 }
 
 ppc=powerpc-linux-gnu-gcc
@@ -105,6 +105,11 @@ done
 case $nets in *mobilenet-v1*)
     check "mobilenet-v1 on m4 without the DSP extension" board mobilenet-v1 m4 "-O2 -DPITH_NO_DSP"
     sed 's/^/         /' "$work/log" ;;
+esac
+case $nets in *efnet-nano*)
+    check "efnet-nano, 80% of its weights at zero, quantized" quantized efnet-nano sparse 0.8
+    network sparse "$work/sparse-int8.pith" m4
+    check "sparse: has lists of weights" grep -q ' sparse(&l' "$work/sparse/net.c" ;;
 esac
 [ -n "${MCU_MODEL:-}" ] && network given "$MCU_MODEL" m4 m7 m55
 echo "$passed passed, $failed failed, $skipped skipped"
