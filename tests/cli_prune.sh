@@ -13,12 +13,27 @@ holds() {
     awk "BEGIN { exit !($2) }" </dev/null || fail "$1: $2 does not hold"
 }
 
+no=$dir/no.out
 works ./pith-draw -o "$dir/set" --train 24 --val 8 --size 32 --quiet
 # shellcheck disable=SC2086 # options
 set -- --data "$dir/set" --batch 8 --epochs 1 -q $threads
 works ./pith train --model resnet8 --image-size 32 --out "$dir/run" "$@"
 float=$dir/run/last.pith
 ./pith info "$float" --json >"$dir/float.json"
+# A model file is gone on with at its own size.
+works ./pith train --model "$float" --out "$dir/on" "$@"
+refuses 1 'no.pith' "$no" ./pith train --model "$dir/no.pith" --out "$no" "$@"
+
+# The integers of a network quantized while training pack as small as weights of so many bits.
+works ./pith qat "$float" --out "$dir/qat" "$@"
+works ./pith pack "$dir/qat/last.pith" -o "$dir/qat.pack" -q
+works ./pith pack "$dir/qat/last.pith" --integers -o "$dir/integers.pack" -q
+holds "packed integers" "$(wc -c <"$dir/integers.pack") < 0.5 * $(wc -c <"$dir/qat.pack")"
+works ./pith eval "$dir/qat/last.pith" --data "$dir/set" --json
+cp "$dir/log" "$dir/qat.json"
+works ./pith eval "$dir/integers.pack" --data "$dir/set" --json
+holds "the same loss" "$(number "$dir/qat.json" loss) == $(number "$dir/log" loss)"
+refuses 1 'is not quantized' "$no" ./pith pack "$float" --integers -o "$no" -q
 
 # Weights under a mask.
 works ./pith prune "$float" --target 0.75 --out "$dir/weights" "$@" --json
@@ -44,7 +59,6 @@ has "$dir/log" '"proposed"'
 holds "levels" "$(number "$dir/log" loss) > 0"
 works ./pith prune "$float" --layers 'stem.conv=0.5' --target 0.5 --out "$dir/layers" "$@"
 
-no=$dir/no
 refuses 2 'target T is needed' "$no" ./pith prune "$float" --out "$no" "$@"
 refuses 2 'goes with --granularity channel' "$no" ./pith prune "$float" --target 0.5 --remove --out "$no" "$@"
 refuses 2 'add --granularity channel --remove' "$no" ./pith prune "$float" --target 0.5 --multiple 8 --out "$no" "$@"

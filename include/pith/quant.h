@@ -82,11 +82,6 @@ PITH_API pith_status pith_quantize(pith_model *m, pith_data *d, pith_quant_cfg c
    errors   as pith_quantize; m is then as it was. Since 0.1. */
 PITH_API pith_status pith_qat(pith_model *m, pith_quant_cfg cfg);
 
-/* The same, beginning where pith_quantize ends: the ranges of activations are taken from images of d's training split first, as
-   cfg.calib says, and quantized from the first step on. With few bits the start decides: a range that holds every value wastes
-   most of 16 codes. d NULL: as pith_qat. errors: and those of d that pith_quantize has. Since 0.1. */
-PITH_API pith_status pith_qat_from(pith_model *m, pith_data *d, pith_quant_cfg cfg);
-
 /* After training: m keeps its integers, to the last bit, and loses what only training needs. Batch norms go into weights and
    biases, weights become codes times scales, so that files hold them in their few bits; masks stay. m is then like one that
    pith_quantize made, and trains on as such. Weights that are computed (codebooks, or shared by layers) are left as they are.

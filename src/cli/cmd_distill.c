@@ -123,7 +123,7 @@ static int train(options *o, const opt *table)
         pith_ctx_free(p.c);
         return EXIT_USAGE;
     }
-    if (o->qat && o->run.resume == NULL && pith_qat_from(p.student, p.d, q) != PITH_OK)
+    if (o->qat && o->run.resume == NULL && pith_qat(p.student, q) != PITH_OK)
         return failed(p.c);
     return fit(o, &p, cfg, f, table);
 }

@@ -45,7 +45,7 @@ static int train(options *o, const opt *table)
         pith_ctx_free(c);
         return EXIT_USAGE;
     }
-    if (o->t.run.resume == NULL && pith_qat_from(m, d, q) != PITH_OK)
+    if (o->t.run.resume == NULL && pith_qat(m, q) != PITH_OK)
         return failed(c);
     if (o->t.run.resume == NULL && !run_begin(&o->t.run, "qat", table)) {
         pith_ctx_free(c);

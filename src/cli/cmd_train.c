@@ -38,6 +38,17 @@ static pith_model *make_model(pith_ctx *c, train_opts *o, const pith_data *d)
     return m;
 }
 
+/* A model file's own size, unless another is asked for; 0: the default, or an error that c knows. */
+static int image_size(pith_ctx *c, const train_opts *o)
+{
+    if (o->net.image_size != 0 || is_family(o->model))
+        return o->net.image_size;
+    pith_model *m = open_model(c, o->model, o->net);
+    const int size = m == NULL ? 0 : model_image_size(m);
+    pith_model_free(m);
+    return size;
+}
+
 static int finish(const train_opts *o, pith_model *m, pith_data *d)
 {
     pith_eval_result r;
@@ -71,7 +82,8 @@ static int train(train_opts *o, const opt *table)
     pith_ctx *c = open_ctx(&o->k);
     if (c == NULL)
         return EXIT_FAILED;
-    pith_data *d = open_data(c, o->data, o->net.image_size, &o->k, o->max_bad);
+    const int size = image_size(c, o);
+    pith_data *d = pith_ctx_status(c) == PITH_OK ? open_data(c, o->data, size, &o->k, o->max_bad) : NULL;
     pith_model *m = d == NULL ? NULL : make_model(c, o, d);
     if (m == NULL)
         return failed(c);

@@ -142,7 +142,7 @@ static bool start_quantize(lab_job *j)
 static bool start_qat(lab_job *j)
 {
     j->m = parent(j);
-    return j->m != NULL && pith_qat_from(j->m, j->l->d, j->q) == PITH_OK;
+    return j->m != NULL && pith_qat(j->m, j->q) == PITH_OK;
 }
 
 static bool start_prune(lab_job *j)

@@ -65,8 +65,6 @@ bool qat_opts_cfg(const quant_opts *q, const qat_opts *a, int64_t steps, pith_qu
     int64_t freeze = share < 1 ? (int64_t)(share * (double)steps) : 0;
     if (!quant_opts_cfg(q, "int8", 0, f))
         return false;
-    if (f->bits_activations > 0 && f->bits_activations < 8)
-        f->calib.method = PITH_CALIB_MSE;
     f->observe_steps = a->observe;
     f->freeze_bn = freeze;
     f->freeze_ranges = freeze > (a->observe ? a->observe : 20) ? freeze : 0;
