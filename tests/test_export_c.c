@@ -178,7 +178,7 @@ static bool says(const char *file, const char *words)
 {
     size_t n;
     char *text = (char *)slurp(file, &n);
-    const bool found = strstr(text, words) != NULL;
+    const bool found = memmem(text, n, words, strlen(words)) != NULL;
     free(text);
     return found;
 }

@@ -145,7 +145,9 @@ static json_t *analysed(lab *l, const lab_row *r, pith_model *m)
 {
     lab copy = *l; /* words were read before: why they are refused is known */
     lab_job j = { .l = &copy, .row = r, .epochs = 1 };
-    if (!pith_model_is_quantized(m) || !lab_words(&j))
+    const bool read = pith_model_is_quantized(m) && lab_words(&j);
+    json_decref(j.args);
+    if (!read)
         return NULL;
     pith_model *from = origin(l, r);
     pith_analysis *a = pith_ctx_status(l->c) ? NULL : pith_analyze_made(m, from, l->d, j.q, LOOKED_AT);
