@@ -118,6 +118,9 @@ START_TEST(computed_weights)
     pith_plan *p = plan(pith_model_output(m), MANY, true), *q = plan(pith_model_output(m), MANY, false);
     ck_assert_int_gt(p->n_lanes, 0);
     ck_assert_int_eq(q->n_lanes, 0);
+    pith_step_facts f, g; /* weights keep their shapes, results count samples */
+    for (int i = 0; pith_plan_step(p, i, &f); i++)
+        ck_assert(pith_plan_step(q, i, &g) && pithp_shape_eq(f.out, g.out) && f.macs == g.macs);
     memcpy(pith_plan_input(q, pith_model_input(m)), x, (size_t)in * sizeof *x);
     for (int i = 0; i < 2; i++) /* and it sees what changes */
         ck_assert_int_eq(pith_plan_forward(q, 1, 0), PITH_OK);

@@ -100,6 +100,12 @@ typedef struct {
 /* Options of a network by name that every verb has; train has its own sizes. */
 #define STYLE_OPT(o) \
     FLAG("torch-style", 0, (o).torch, "pad and normalise as PyTorch's networks do (for timm's weights)")
+#define NETWORK_OPTS(o)                                                                     \
+    INT("image-size", 0, (o).image_size, "P", 4, 4096, "of a network by name"),             \
+        INT("classes", 0, (o).classes, "K", 2, 100000, "of a network by name (default 2)"), \
+        INT("channels", 0, (o).channels, "C", 1, 64, "of a network by name"),               \
+        REAL("width", 0, (o).width, "W", 0.05, 16, "channel multiplier"),                   \
+        REAL("depth", 0, (o).depth, "D", 0.05, 16, "repeat multiplier"), STYLE_OPT(o)
 pith_model *open_model(pith_ctx *c, const char *name, model_opts o);
 /* The same for a training on d: of its classes and size, which the model then remembers. NULL after an error. */
 pith_model *open_student(pith_ctx *c, const char *name, model_opts o, const pith_data *d);

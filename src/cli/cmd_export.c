@@ -71,12 +71,7 @@ static int run(int argc, char **argv)
              "with --format c: weights compressed in flash, unpacked into RAM by the first run"),
         FLAG("cmsis-nn", 0, cmsis,
              "with --format c: also calls of Arm's CMSIS-NN, where -DNAME_CMSIS_NN is given to the compiler"),
-        INT("image-size", 0, o.image_size, "P", 4, 4096, "of a network by name"),
-        INT("classes", 0, o.classes, "K", 2, 100000, "of a network by name (default 2)"),
-        INT("channels", 0, o.channels, "C", 1, 64, "of a network by name"),
-        REAL("width", 0, o.width, "W", 0.05, 16, "channel multiplier"),
-        REAL("depth", 0, o.depth, "D", 0.05, 16, "repeat multiplier"),
-        STYLE_OPT(o),
+        NETWORK_OPTS(o),
         COMMON_OPTS(k),
         OPTS_END
     };

@@ -111,14 +111,7 @@ static int run(int argc, char **argv)
     common k = { 0 };
     model_opts o = { 0 };
     bool build = false;
-    opt table[] = { FLAG("build", 0, build, "tell what this build runs on"),
-                    INT("image-size", 0, o.image_size, "P", 4, 4096, "of a network by name"),
-                    INT("classes", 0, o.classes, "K", 2, 100000, "of a network by name (default 2)"),
-                    INT("channels", 0, o.channels, "C", 1, 64, "of a network by name"),
-                    REAL("width", 0, o.width, "W", 0.05, 16, "channel multiplier"),
-                    REAL("depth", 0, o.depth, "D", 0.05, 16, "repeat multiplier"),
-                    STYLE_OPT(o),
-                    COMMON_OPTS(k),
+    opt table[] = { FLAG("build", 0, build, "tell what this build runs on"), NETWORK_OPTS(o), COMMON_OPTS(k),
                     OPTS_END };
     const char *name = NULL;
     int n, status = opts_parse(&verb_info, table, argc, argv, &name, &n);

@@ -201,14 +201,7 @@ static int run(int argc, char **argv)
     options o = { 0 };
     opt table[] = { TEXT("flash", 0, o.flash_text, "SIZE", "what there is for constants: 512k, 1M"),
                     TEXT("ram", 0, o.ram_text, "SIZE", "what there is for activations: 128k"),
-                    INT("image-size", 0, o.o.image_size, "P", 4, 4096, "of a network by name"),
-                    INT("classes", 0, o.o.classes, "K", 2, 100000, "of a network by name (default 2)"),
-                    INT("channels", 0, o.o.channels, "C", 1, 64, "of a network by name"),
-                    REAL("width", 0, o.o.width, "W", 0.05, 16, "channel multiplier"),
-                    REAL("depth", 0, o.o.depth, "D", 0.05, 16, "repeat multiplier"),
-                    STYLE_OPT(o.o),
-                    COMMON_OPTS(o.k),
-                    OPTS_END };
+                    NETWORK_OPTS(o.o), COMMON_OPTS(o.k), OPTS_END };
     const char *name = NULL;
     int n, status = opts_parse(&verb_plan, table, argc, argv, &name, &n);
     if (status >= 0)

@@ -108,7 +108,7 @@ static pith_status layout(pith_plan *p)
     return p->arena == NULL ? c->status : PITH_OK;
 }
 
-static void drop(pith_plan *p)
+void pithp_lanes_free(pith_plan *p)
 {
     for (int i = 0; i < p->n_lanes; i++)
         pithp_plan_release(p->lanes[i]);
@@ -116,8 +116,6 @@ static void drop(pith_plan *p)
     p->lanes = NULL;
     p->n_lanes = 0;
 }
-
-void pithp_lanes_free(pith_plan *p) { drop(p); }
 
 /* Weights that are kept in a faster form are kept once. */
 static void share_kept(pith_plan *p)
@@ -146,7 +144,7 @@ pith_status pithp_lanes_make(pith_plan *p, pith_tensor *const *targets, int n_ta
             break;
         if (p->n_lanes == 0 && !worthwhile(p->lanes[0])) {
             p->n_lanes = 1;
-            drop(p);
+            pithp_lanes_free(p);
             return PITH_OK;
         }
     }
@@ -155,7 +153,7 @@ pith_status pithp_lanes_make(pith_plan *p, pith_tensor *const *targets, int n_ta
         p->bound = p->batch;
         return PITH_OK;
     }
-    drop(p);
+    pithp_lanes_free(p);
     return c->status;
 }
 

@@ -64,6 +64,8 @@ static bool step_of_lanes(const pith_plan *p, int i, pith_step_facts *f)
 {
     if (!pith_plan_step(p->lanes[0], i, f))
         return false;
+    if (!p->values[p->steps[i].out].batched) /* constant: once, not for each sample */
+        return true;
     f->out.d[0] = p->bound;
     f->forward_ms *= (double)p->bound / p->n_lanes;
     f->macs *= p->bound;

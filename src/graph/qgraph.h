@@ -102,7 +102,7 @@ struct pithp_qop {
 
 /* What building an op does: all; only check, what nothing but a run needs is left out; or only compute what a run with the
    reference kernels and two roundings needs, since the same op was checked before. For running a file op by op
-   (deploy/tflite/steps.h). */
+   (deploy/rt_steps.c). */
 typedef enum { PITHP_QCARE_ALL = 0, PITHP_QCARE_CHECK, PITHP_QCARE_RUN } pithp_qcare;
 
 struct pithp_qgraph {

@@ -31,12 +31,17 @@ typedef struct {
     char align[63];
 } whole_t;
 
+static size_t up(size_t n) { return (n + 63) / 64 * 64; }
+
+static size_t whole_bytes(int64_t weights, int64_t channels)
+{
+    return sizeof(whole_t) + up((size_t)(weights + channels) * sizeof(pith_real));
+}
+
 static pithp_conv geometry(const attr_t *a, pith_shape x, pith_shape w)
 {
     return a->dense ? pithp_conv_of_dense(x, w) : pithp_conv_geometry_of(&a->conv, x, w);
 }
-
-static size_t up(size_t n) { return (n + 63) / 64 * 64; }
 
 static bool shape(pith_infer *q)
 {
@@ -44,7 +49,7 @@ static bool shape(pith_infer *q)
     pithp_conv g = geometry(a, q->in[X], q->in[W]);
     q->out = a->dense ? PITH_SHAPE(g.n, g.k) : PITH_SHAPE(g.n, g.p, g.q, g.k);
     q->out_dtype = PITH_F32;
-    const size_t whole = sizeof(whole_t) + up((size_t)(pithp_count(q->in[W]) + 2 * g.k) * sizeof(pith_real));
+    const size_t whole = whole_bytes(pithp_count(q->in[W]), g.k);
     const bool once = (q->constant >> W & 1) && (q->constant >> SCALE & 1);
     q->scratch = up(pithp_conv_fwd_scratch(&g, q->threads)) +
                  up((size_t)pithp_count(q->in[X]) * sizeof(pith_real)) + (once ? 0 : whole) +
@@ -174,8 +179,7 @@ static job begin(const pith_call *k)
     j.w = (pith_real *)(void *)(j.whole + 1);
     j.scale = j.w + weights;
     if (k->keep != NULL && pithp_conv_packed(&j.g) > 0)
-        j.packed = (pith_real *)(void *)((char *)k->keep + sizeof(whole_t) +
-                                         up((size_t)(weights + 2 * j.g.k) * sizeof(pith_real)));
+        j.packed = (pith_real *)(void *)((char *)k->keep + whole_bytes(weights, j.g.k));
     return j;
 }
 

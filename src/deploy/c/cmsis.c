@@ -83,13 +83,7 @@ static void call_layer(pithp_c_emit *e, int node, const char *kernel)
 {
     const pithp_iconv *v = window_of(e, node);
     char x[48], y[48];
-    pithp_text_printf(&e->body,
-                      "        pith_cmsis v;\n"
-                      "        v.w = %c.w_%d, v.bias = W.b_%d, v.mult = W.m_%d, v.shift = W.h_%d;\n"
-                      "        v.h = %lld, v.width = %lld, v.c = %lld, v.k = %lld;\n",
-                      e->packed ? 'P' : 'W', node, node, node, node, (long long)v->h, (long long)v->w,
-                      (long long)v->c, (long long)v->k);
-    pithp_c_put_window(&e->body, v);
+    pithp_c_put_filter(e, node, "pith_cmsis", 'h');
     pithp_text_printf(
         &e->body,
         "        v.zero_in = %d, v.zero = %d, v.lo = %d, v.hi = %d, v.room = A + %zu, v.size = %zu;\n"

@@ -98,6 +98,8 @@ void pithp_c_constant_operands(pithp_c_emit *e, int node);
 /* Statements: a pith_arith called v, its shifts by `shift`; p, q, window, strides, dilations and paddings of a variable v. */
 void pithp_c_put_arith(pithp_c_emit *e, int node, const pithp_iarith *v, int (*shift)(pithp_fixed f));
 void pithp_c_put_window(pithp_text *t, const pithp_iconv *v);
+/* A variable v of a struct `type` with these and weights, biases, factors, sizes; shift: the kind of its shifts' constant. */
+void pithp_c_put_filter(pithp_c_emit *e, int node, const char *type, char shift);
 
 /* Packed weights (packed.c): the constants of kind 'w' as one, and the function NAME_unpack. */
 void pithp_c_pack(pithp_c_emit *e);

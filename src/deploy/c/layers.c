@@ -75,13 +75,12 @@ void pithp_c_plan_conv(pithp_c_emit *e, int node)
 
 static void put_layer(pithp_c_emit *e, int node, const pithp_iconv *v, int64_t n, int64_t k)
 {
-    const bool sparse = e->scratch[node] && pithp_c_pointwise(v);
     pithp_text_printf(&e->body,
                       "        pith_layer l;\n"
                       "        l.w = %c.%c_%d, l.bias = W.b_%d, l.mult = W.m_%d, l.shift = W.s_%d;\n"
                       "        l.n = %lld, l.k = %lld, l.zero = %d, l.lo = %d, l.hi = %d;\n",
-                      e->packed ? 'P' : 'W', sparse ? 'z' : 'w', node, node, node, node, (long long)n,
-                      (long long)k, v->zero_out, v->lo, v->hi);
+                      e->packed ? 'P' : 'W', pithp_c_is_sparse(e, node) ? 'z' : 'w', node, node, node, node,
+                      (long long)n, (long long)k, v->zero_out, v->lo, v->hi);
 }
 
 void pithp_c_put_window(pithp_text *t, const pithp_iconv *v)
@@ -103,7 +102,7 @@ void pithp_c_call_conv(pithp_c_emit *e, int node)
     int64_t n4 = up4(v->r * v->s * (v->c / v->groups)), kg = v->k / v->groups, count = v->p * v->q;
     pithp_c_operand(e, node, 0, x), pithp_c_result(e, node, y);
     put_layer(e, node, v, n4, kg);
-    if (pithp_c_pointwise(v) && e->scratch[node]) { /* (what lists need) */
+    if (pithp_c_is_sparse(e, node)) {
         pithp_text_printf(&e->body, "        sparse(&l, %lld, %s, %s, A + %zu);\n", (long long)count, x, y,
                           e->scratch_at[node]);
     } else if (pithp_c_pointwise(v) && count == 1) {
@@ -154,18 +153,24 @@ void pithp_c_plan_depthwise(pithp_c_emit *e, int node)
                (v->k == v->c ? PITHP_C_BIT(DEPTHWISE_SAME) : PITHP_C_BIT(DEPTHWISE_MANY));
 }
 
+void pithp_c_put_filter(pithp_c_emit *e, int node, const char *type, char shift)
+{
+    const pithp_iconv *v = &((const pithp_qconv *)e->g->nodes[node]->prep)->g;
+    pithp_text_printf(&e->body,
+                      "        %s v;\n"
+                      "        v.w = %c.w_%d, v.bias = W.b_%d, v.mult = W.m_%d, v.shift = W.%c_%d;\n"
+                      "        v.h = %lld, v.width = %lld, v.c = %lld, v.k = %lld;\n",
+                      type, e->packed ? 'P' : 'W', node, node, node, shift, node, (long long)v->h,
+                      (long long)v->w, (long long)v->c, (long long)v->k);
+    pithp_c_put_window(&e->body, v);
+}
+
 void pithp_c_call_depthwise(pithp_c_emit *e, int node)
 {
     const pithp_qnode *nd = e->g->nodes[node];
     const pithp_iconv *v = &((const pithp_qconv *)nd->prep)->g;
     char x[48], y[48];
-    pithp_text_printf(&e->body,
-                      "        pith_depthwise v;\n"
-                      "        v.w = %c.w_%d, v.bias = W.b_%d, v.mult = W.m_%d, v.shift = W.s_%d;\n"
-                      "        v.h = %lld, v.width = %lld, v.c = %lld, v.k = %lld;\n",
-                      e->packed ? 'P' : 'W', node, node, node, node, (long long)v->h, (long long)v->w,
-                      (long long)v->c, (long long)v->k);
-    pithp_c_put_window(&e->body, v);
+    pithp_c_put_filter(e, node, "pith_depthwise", 's');
     pithp_text_printf(&e->body,
                       "        v.zero_in = %d, v.zero = %d, v.lo = %d, v.hi = %d;\n"
                       "        depthwise(&v, %s, %s, %s);\n",
