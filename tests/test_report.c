@@ -1,118 +1,11 @@
-/* The report: what runs hold is what the page and the tables say; missing parts are left out; hostile files are refused by name
-   and leave nothing behind. */
-#include "report_help.h"
-#include "suite.h"
+/* The report: what runs hold is what the page and the tables say; missing parts are left out. */
+#include "report_dirs.h"
 
-#include <dirent.h>
 #include <math.h>
-#include <pith/ctx.h>
-#include <pith/file.h>
 #include <pith/model.h>
-#include <pith/report.h>
 #include <pith/stats.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- Help ------------------------------------------------------------------------------------------------ */
-static char *path_in(const char *dir, const char *file)
-{
-    static char path[4][1024];
-    static int at;
-    at = (at + 1) % 4;
-    snprintf(path[at], sizeof path[at], "%s/%s", dir, file);
-    return path[at];
-}
-
-static char *slurp(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (f == NULL)
-        return NULL;
-    fseek(f, 0, SEEK_END);
-    size_t n = (size_t)ftell(f);
-    char *text = calloc(n + 1, 1);
-    rewind(f);
-    ck_assert_uint_eq(fread(text, 1, n, f), n);
-    fclose(f);
-    return text;
-}
-
-static const char *new_dir(const char *name)
-{
-    static char dir[8][600];
-    static int at;
-    at = (at + 1) % 8;
-    snprintf(dir[at], sizeof dir[at], "%s/%s", suite_dir(), name);
-    return dir[at];
-}
-
-static pith_status report(const char *dir, char error[1024])
-{
-    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ 0 });
-    pith_status s = pith_report_html(c, &dir, 1, (pith_report_cfg){ 0 });
-    ck_assert_int_eq(s, pith_ctx_status(c));
-    if (error != NULL)
-        snprintf(error, 1024, "%s", pith_error_text(c));
-    pith_ctx_free(c);
-    return s;
-}
-
-static char *page_of(const char *dir)
-{
-    char error[1024];
-    ck_assert_msg(report(dir, error) == PITH_OK, "%s", error);
-    char *text = slurp(path_in(dir, "report.html"));
-    ck_assert_ptr_nonnull(text);
-    return text;
-}
-
-static bool is_void(const char *tag, size_t n)
-{
-    static const char *const none[] = { "meta", "link", "br", "img", "input", "hr" };
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        if (strlen(none[i]) == n && strncmp(tag, none[i], n) == 0)
-            return true;
-    return false;
-}
-
-/* Every tag is closed by its own, quotes are balanced, no stray '<' or '&'. */
-static void well_formed(const char *s)
-{
-    static char open[64][24];
-    int depth = 0;
-    for (const char *p = s; *p; p++) {
-        if (*p == '&')
-            suite_check(strcspn(p, ";") < 10 && p[1] != ' ', "stray &: %.40s", p);
-        suite_check((unsigned char)*p >= 32 || *p == '\n', "a control character before %.40s", p);
-        suite_check(*p != '>', "stray >: %.60s", p - 20);
-        if (*p != '<')
-            continue;
-        const char *end = p + 1;
-        for (bool quoted = false; *end && (quoted || *end != '>'); end++) {
-            quoted ^= *end == '"';
-            suite_check(quoted || *end != '<', "< within a tag: %.60s", p);
-        }
-        suite_check(*end == '>', "a tag without end: %.60s", p);
-        size_t n = strcspn(p + 1, " >\n/");
-        if (p[1] == '!') {
-        } else if (p[1] == '/') {
-            n = strcspn(p + 2, ">");
-            suite_check(depth > 0 && strlen(open[depth - 1]) == n && strncmp(open[depth - 1], p + 2, n) == 0,
-                        "<%s> closed by %.30s", depth > 0 ? open[depth - 1] : "", p);
-            depth--;
-        } else if (end[-1] != '/' && !is_void(p + 1, n)) {
-            suite_check(depth < 64, "too deep: %.40s", p);
-            snprintf(open[depth++], sizeof open[0], "%.*s", (int)n, p + 1);
-            if ((n == 5 && !strncmp(p + 1, "style", 5)) || (n == 6 && !strncmp(p + 1, "script", 6)))
-                end = strstr(end, n == 5 ? "</style>" : "</script>") - 1; /* not markup */
-        }
-        p = end;
-    }
-    suite_check(depth == 0, "<%s> is never closed", open[depth > 0 ? depth - 1 : 0]);
-}
-
 static int count(const char *s, const char *what)
 {
     int n = 0;
@@ -377,108 +270,6 @@ START_TEST(model_layers)
 }
 END_TEST
 
-/* ---- Bad input ------------------------------------------------------------------------------------------- */
-/* One file of an else good folder is bad: the message names it, and no page is left. */
-static void refused(const char *file, const char *text, const char *expected)
-{
-    static int number;
-    char name[32], error[1024];
-    snprintf(name, sizeof name, "bad-%d", number++);
-    const char *dir = new_dir(name);
-    ck_assert(report_write(dir, "lab.json", "{\"steps\":[\"float\",\"b\"],\"classes\":[\"cat\",\"dog\"]}"));
-    ck_assert(report_write(dir, "steps/float/result.json",
-                           "{\"family\":\"float\",\"status\":\"done\",\"accuracy\":0.9}"));
-    ck_assert(report_write(dir, "steps/float/val.csv",
-                           "path,label,predicted,p0,p1\na.png,0,1,0.2,0.8\nb.png,dog,dog,0.2,0.8\n"));
-    ck_assert_msg(report(dir, error) == PITH_OK, "%s", error);
-    unlink(path_in(dir, "report.html"));
-    ck_assert(report_write(dir, file, text));
-    pith_status s = report(dir, error);
-    const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
-    ck_assert_msg(s == PITH_EFORMAT, "%s: %d %s", file, s, error);
-    ck_assert_msg(strstr(error, base) != NULL && strstr(error, expected) != NULL, "%s: %s", expected, error);
-    ck_assert_int_ne(access(path_in(dir, "report.html"), F_OK), 0);
-}
-
-START_TEST(hostile)
-{
-    refused("lab.json", "{\"steps\":[\"float\"", "byte");
-    refused("lab.json", "[]", "object");
-    refused("lab.json", "{\"steps\":[\"../../etc\"]}", "names of folders");
-    refused("lab.json", "{\"steps\":[\"a/b\"]}", "names of folders");
-    refused("lab.json", "{\"steps\":7}", "list");
-    refused("lab.json", "{\"steps\":[],\"seed\":\"x\"}", "number");
-    refused("lab.json", "{\"steps\":[],\"classes\":[1]}", "texts");
-    refused("steps/b/result.json", "{\"accuracy\":92.5}", "from 0 to 1");
-    refused("steps/b/result.json", "{\"accuracy\":1e999}", "byte");
-    refused("steps/b/result.json", "{\"title\":{}}", "text");
-    refused("steps/b/result.json", "{\"bytes\":3}", "object");
-    refused("steps/b/result.json", "\xff\xfe", "byte");
-    refused("steps/b/result.json", "", "byte");
-    refused("steps/b/log.jsonl", "{\"event\":\"epoch\",\"epoch\":1}\nnonsense\n", "line 2");
-    refused("steps/b/log.jsonl", "{\"event\":\"epoch\",\"epoch\":\"one\"}\n", "number");
-    refused("steps/b/val.csv", "path,label\n", "column");
-    refused("steps/b/val.csv", "file,label,predicted,p0,p1\n", "head");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1,p2\n", "classes");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,1,0.2,0.8\nb.png,1,1,0.2,0.", "end");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,1,0.2\n", "line 2");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,1,0.2,0.8,3\n", "line 2");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,2,0.2,0.8\n", "class");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,-1,0.2,0.8\n", "class");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,1,nan,0.8\n", "probabilities");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1\n/etc/passwd,0,1,0.2,0.8\n", "path");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1\nx/../../y,0,1,0.2,0.8\n", "path");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1\n\"a.png,0,1,0.2,0.8\n", "line 2");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1\nz.png,0,1,0.2,0.8\nb.png,1,1,0.2,0.8\n", "order");
-    refused("steps/b/val.csv", "path,label,predicted,p0,p1\na.png,0,1,0.2,0.8\n", "order");
-    refused("steps/b/layers.json", "{\"layers\":[3]}", "objects");
-    refused("steps/b/layers.json", "{\"layers\":[{\"name\":1}]}", "text");
-    refused("steps/b/calibration.json", "{\"bins\":{}}", "list");
-}
-END_TEST
-
-/* A log whose last line is being written is no error: a training may be running. */
-START_TEST(cut_log)
-{
-    const char *dir = new_dir("cut");
-    ck_assert(report_fixture_run(dir));
-    char *log = slurp(path_in(dir, "log.jsonl"));
-    log[strlen(log) - 60] = 0;
-    ck_assert(report_write(dir, "log.jsonl", log));
-    free(log);
-    char *page = page_of(dir);
-    well_formed(page);
-    free(page);
-}
-END_TEST
-
-START_TEST(no_run)
-{
-    char error[1024];
-    const char *dir = new_dir("empty");
-    ck_assert_int_eq(report(dir, error), PITH_ENOTFOUND);
-    ck_assert(report_write(dir, "other.txt", "x"));
-    ck_assert_int_eq(report(dir, error), PITH_ENOTFOUND);
-    ck_assert_ptr_nonnull(strstr(error, "lab.json"));
-    ck_assert_int_ne(access(path_in(dir, "report.html"), F_OK), 0);
-    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ 0 });
-    ck_assert_int_eq(pith_report_html(c, NULL, 0, (pith_report_cfg){ 0 }), PITH_EINVAL);
-    pith_ctx_free(c);
-}
-END_TEST
-
-/* A folder in the page's place, or one that cannot be written: an error, and the old page stays. */
-START_TEST(unwritable)
-{
-    const char *dir = new_dir("run");
-    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ 0 });
-    ck_assert_int_ne(pith_report_html(c, &dir, 1, (pith_report_cfg){ .out = "/nowhere/at/all.html" }),
-                     PITH_OK);
-    ck_assert_ptr_nonnull(strstr(pith_error_text(c), "/nowhere"));
-    pith_ctx_free(c);
-}
-END_TEST
-
 int main(void)
 {
     Suite *s = suite_create("report");
@@ -488,9 +279,5 @@ int main(void)
     suite_test(s, "nearly nothing", nearly_nothing);
     suite_test(s, "attention", attention);
     suite_test(s, "model layers", model_layers);
-    suite_test(s, "hostile", hostile);
-    suite_test(s, "cut log", cut_log);
-    suite_test(s, "no run", no_run);
-    suite_test(s, "unwritable", unwritable);
     return suite_run("report", s);
 }
