@@ -123,7 +123,7 @@ static pith_model *make(pith_model *base, pith_data *d, const way *w, int epochs
     pith_fit_cfg f = {
         .epochs = epochs, .batch = BATCH, .opt = { .lr = 0.01 }, .schedule = { .warmup_epochs = 0.5 }
     };
-    return m != NULL && pith_qat(m, q) == PITH_OK && pith_fit(m, d, f) == PITH_OK ? m : NULL;
+    return m != NULL && pith_qat_from(m, d, q) == PITH_OK && pith_fit(m, d, f) == PITH_OK ? m : NULL;
 }
 
 int main(int argc, char **argv)

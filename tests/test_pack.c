@@ -221,6 +221,37 @@ START_TEST(models)
 }
 END_TEST
 
+/* Batch norms behind shared values stay and train on; half of what they hold is then not needed, and the network says the same. */
+START_TEST(norms_that_stay)
+{
+    fit_setup s = fit_begin(1);
+    const pith_quant_cfg q = {
+        .scheme = PITH_SCHEME_CODEBOOK, .bits_weights = 2, .bits_ends = -1, .keep_norms = true
+    };
+    ck_assert_int_eq(pith_fit(s.m, s.d, (pith_fit_cfg){ .epochs = 1, .batch = 32 }), PITH_OK);
+    ck_assert_msg(pith_quantize(s.m, s.d, q) == PITH_OK, "%s", pith_error_text(s.c));
+    int64_t channels = 0;
+    for (size_t i = 0; i < s.m->g->n; i++)
+        if (s.m->g->nodes[i]->op != NULL && strcmp(s.m->g->nodes[i]->op->name, "batch_norm") == 0)
+            channels += pith_size(s.m->g->nodes[i]->in[1]);
+    ck_assert_int_gt(channels, 100);
+    ck_assert_int_eq(pith_fit(s.m, s.d, (pith_fit_cfg){ .epochs = 1, .batch = 32, .opt.lr = 0.001 }),
+                     PITH_OK);
+    static pith_real x[8 * FIT_SIZE * FIT_SIZE * 3], a[16], b[16];
+    for (size_t i = 0; i < PITHP_LEN(x); i++)
+        x[i] = (pith_real)((double)(i * 37 % 101) / 50 - 1);
+    ck_assert_int_eq(pith_predict(s.m, x, 8, a), PITH_OK);
+    const int64_t was = round_trip(&s).packed;
+    ck_assert_int_gt(pith_model_round_half(s.m), 2 * channels);
+    ck_assert_int_eq(pith_model_round_half(s.m), 0);
+    ck_assert_int_eq(pith_predict(s.m, x, 8, b), PITH_OK);
+    for (int i = 0; i < 16; i++)
+        ck_assert_msg(fabs((double)(a[i] - b[i])) < 0.01, "%g, then %g", (double)a[i], (double)b[i]);
+    ck_assert_int_lt(round_trip(&s).packed, was - 8 * channels);
+    pith_ctx_free(s.c);
+}
+END_TEST
+
 /* ---- Damage ---- */
 static void write_all(const char *path, const uint8_t *p, size_t n)
 {
@@ -313,6 +344,7 @@ int main(void)
     suite_test(s, "codes", codes);
     suite_test(s, "text", text);
     suite_test(s, "models", models);
+    suite_test(s, "norms_that_stay", norms_that_stay);
     suite_test(s, "damaged", damaged);
     suite_test(s, "failing_memory", failing_memory);
     return suite_run("pack", s);

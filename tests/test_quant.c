@@ -294,7 +294,8 @@ START_TEST(bad_settings)
                 { { .layers = "head=1" }, "PATTERN=BITS" },
                 { { .layers = "nowhere=4" }, "nowhere" },
                 { { .skip = "nothing.*" }, "nothing.*" },
-                { { .observe_steps = 50, .freeze_ranges = 20 }, "freeze" } };
+                { { .observe_steps = 50, .freeze_ranges = 20 }, "freeze" },
+                { { .keep_norms = true }, "--keep-norms" } };
     const pithp_graph *g = s.m->g;
     for (size_t i = 0; i < PITHP_LEN(bad); i++) {
         refused(&s, pith_quantize(s.m, s.d, bad[i].f), PITH_EINVAL, bad[i].says);

@@ -192,6 +192,7 @@ PITH_API pith_tensor *pith_mse(pith_tensor *a, pith_tensor *b);
 /* Fake quantization: y = S (clamp(round(x/S) + Z, qmin, qmax) - Z), halves rounded away from zero, in float32: the values
    that b-bit integers will have. x any shape; S = scale and Z = zero_point (whole numbers) [1], or [C] with per_channel,
    C the size of dimension `axis`. qmin = -2^(b-1) (+1 if narrow), qmax = 2^(b-1)-1; bits 0: 8. S = 0: y = x.
+   A scale that is a parameter stays above zero: optimisers drop the sign it has after a step.
    gradient: x: dy where nothing was clamped, else 0 (straight-through); scale: LSQ's, times 1/sqrt(n qmax), n the elements
    that share a scale (of one sample, if `samples` says that the first dimension counts those).
    source: Jacob et al., CVPR 2018; Esser et al., "Learned step size quantization", ICLR 2020. */

@@ -52,6 +52,8 @@ enum {
    freeze_bn         training step from which batch norms use running statistics only; 0: never
    momentum          of the moving ranges; 0: 0.01
    scheme, improve   as above; adaround_steps: of each layer; 0: 500
+   keep_norms        CODEBOOK: batch norms stay instead of going into the weights, so that channels keep scales of their own, and
+                     train on; with 2 or 3 bits much is won by it, for two numbers a channel instead of one
    improve_samples   training images that improvers look at; 0: 256 */
 typedef struct {
     int bits_weights, bits_activations, bits_ends;
@@ -64,6 +66,7 @@ typedef struct {
     int64_t observe_steps, freeze_ranges, freeze_bn;
     double momentum;
     pith_quant_scheme scheme;
+    bool keep_norms;
     unsigned improve;
     int adaround_steps, improve_samples;
 } pith_quant_cfg;
@@ -81,6 +84,11 @@ PITH_API pith_status pith_quantize(pith_model *m, pith_data *d, pith_quant_cfg c
    still normalise, until freeze_bn.
    errors   as pith_quantize; m is then as it was. Since 0.1. */
 PITH_API pith_status pith_qat(pith_model *m, pith_quant_cfg cfg);
+
+/* The same, beginning where pith_quantize ends: the ranges of activations are taken from images of d's training split first, as
+   cfg.calib says, and quantized from the first step on. With few bits the start decides: a range that holds every value wastes
+   most of 16 codes. d NULL: as pith_qat. errors: and those of d that pith_quantize has. Since 0.1. */
+PITH_API pith_status pith_qat_from(pith_model *m, pith_data *d, pith_quant_cfg cfg);
 
 /* After training: m keeps its integers, to the last bit, and loses what only training needs. Batch norms go into weights and
    biases, weights become codes times scales, so that files hold them in their few bits; masks stay. m is then like one that

@@ -123,7 +123,7 @@ static int train(options *o, const opt *table)
         pith_ctx_free(p.c);
         return EXIT_USAGE;
     }
-    if (o->qat && o->run.resume == NULL && pith_qat(p.student, q) != PITH_OK)
+    if (o->qat && o->run.resume == NULL && pith_qat_from(p.student, p.d, q) != PITH_OK)
         return failed(p.c);
     return fit(o, &p, cfg, f, table);
 }
@@ -148,7 +148,7 @@ static int check(options *o, opt *table, json_t **keep)
         say("distill: --data DIR is needed: a folder with a folder of pictures for each class");
     else {
         if (o->qat)
-            run_qat_defaults(&o->r);
+            run_qat_defaults(&o->r, quant_few_bits(&o->q));
         return train(o, table);
     }
     return EXIT_USAGE;

@@ -45,7 +45,7 @@ static int train(options *o, const opt *table)
         pith_ctx_free(c);
         return EXIT_USAGE;
     }
-    if (o->t.run.resume == NULL && pith_qat(m, q) != PITH_OK)
+    if (o->t.run.resume == NULL && pith_qat_from(m, d, q) != PITH_OK)
         return failed(c);
     if (o->t.run.resume == NULL && !run_begin(&o->t.run, "qat", table)) {
         pith_ctx_free(c);
@@ -71,7 +71,7 @@ static int run(int argc, char **argv)
     json_t *keep = NULL;
     int status = run_on_read(&verb_qat, &o.t, table, argc, argv, inherit, &o, &keep);
     if (status < 0) {
-        run_qat_defaults(&o.t.r);
+        run_qat_defaults(&o.t.r, quant_few_bits(&o.q));
         status = train(&o, table);
     }
     json_decref(keep);

@@ -81,7 +81,7 @@ static bool read_qat(lab_job *j)
     if (!parse(j, table, j->words, j->room[0]))
         return false;
     j->r.epochs = j->epochs;
-    run_qat_defaults(&j->r);
+    run_qat_defaults(&j->r, quant_few_bits(&j->quant));
     return qat_opts_cfg(&j->quant, &j->qat, steps_of(j), &j->q);
 }
 
@@ -107,7 +107,7 @@ static bool read_distill(lab_job *j)
     j->r.epochs = j->epochs;
     if (!j->student_qat)
         return true;
-    run_qat_defaults(&j->r);
+    run_qat_defaults(&j->r, quant_few_bits(&j->quant));
     return qat_opts_cfg(&j->quant, &j->qat, steps_of(j), &j->q);
 }
 
@@ -142,7 +142,7 @@ static bool start_quantize(lab_job *j)
 static bool start_qat(lab_job *j)
 {
     j->m = parent(j);
-    return j->m != NULL && pith_qat(j->m, j->q) == PITH_OK;
+    return j->m != NULL && pith_qat_from(j->m, j->l->d, j->q) == PITH_OK;
 }
 
 static bool start_prune(lab_job *j)

@@ -8,9 +8,9 @@
     {                                                                                 \
         id, title, "ptq", "float", "quantize", words, NULL, 0, 0, extra, out, promise \
     }
-#define QAT(id, title, words, out, promise)                                    \
-    {                                                                          \
-        id, title, "qat", "float", "qat", words, NULL, 6, 1.8, 0, out, promise \
+#define QAT(id, title, words, epochs, out, promise)                                 \
+    {                                                                               \
+        id, title, "qat", "float", "qat", words, NULL, epochs, 1.8, 0, out, promise \
     }
 #define PRUNE(id, title, words, promise)                                                                     \
     {                                                                                                        \
@@ -18,10 +18,11 @@
             promise                                                                                          \
     }
 /* A shared value's gradient is the sum over all weights that have it: Adam takes no notice of how many these are. */
-#define SHARED(id, title, family, from, bits, lr, epochs, promise)                                          \
-    {                                                                                                       \
-        id, title, family, from, "quantize", "--scheme codebook --bits-weights " bits " --bits-ends " bits, \
-            "--optimizer adamw --lr " lr " --warmup 0.1", epochs, 1.2, 0, LAB_PACK_HALF, promise            \
+#define SHARED(id, title, family, from, bits, words, lr, epochs, promise)                        \
+    {                                                                                            \
+        id, title, family, from, "quantize",                                                     \
+            "--scheme codebook --bits-weights " bits " --bits-ends " bits words,                 \
+            "--optimizer adamw --lr " lr " --warmup 0.1", epochs, 1.2, 0, LAB_PACK_HALF, promise \
     }
 
 const lab_row lab_rows[] = {
@@ -47,14 +48,15 @@ const lab_row lab_rows[] = {
         "--bits-weights 4 --bits-activations 4 --calib mse --improve adaround,bias", 36000, LAB_PACK,
         "within 5 of float"),
 
-    QAT("qat-w8a8", "int8, trained on", "", LAB_TFLITE, "within 0.1 of float"),
-    QAT("qat-w4a8", "4-bit weights, trained on", "--bits-weights 4", LAB_TFLITE, "within 0.3 of float"),
-    QAT("qat-w2a8", "2-bit weights, trained on", "--bits-weights 2", LAB_TFLITE, "within 3 of float"),
-    QAT("qat-w4a4", "4 bits, trained on", "--bits-weights 4 --bits-activations 4", LAB_PACK,
+    QAT("qat-w8a8", "int8, trained on", "", 6, LAB_TFLITE, "within 0.1 of float"),
+    QAT("qat-w4a8", "4-bit weights, trained on", "--bits-weights 4", 8, LAB_TFLITE, "within 0.3 of float"),
+    QAT("qat-w2a8", "2-bit weights, trained on", "--bits-weights 2 --optimizer adamw --lr 0.001", 16,
+        LAB_TFLITE, "within 3 of float"),
+    QAT("qat-w4a4", "4 bits, trained on", "--bits-weights 4 --bits-activations 4", 8, LAB_PACK,
         "within 1.5 of float"),
 
-    SHARED("code4", "16 shared values a layer, trained", "codebook", "float", "4", "0.0003", 1, ""),
-    SHARED("code2", "4 shared values a layer, trained", "codebook", "float", "2", "0.001", 6,
+    SHARED("code4", "16 shared values a layer, trained", "codebook", "float", "4", "", "0.0003", 1, ""),
+    SHARED("code2", "4 shared values a layer, trained", "codebook", "float", "2", " --keep-norms", "0.001", 8,
            "within 2 of float"),
 
     PRUNE("prune50", "half of the weights at zero", "--target 0.5 --layers HEAD=0.5", "within 0.3 of float"),
@@ -71,9 +73,9 @@ const lab_row lab_rows[] = {
     { "prune80-int8", "80% at zero, then int8", "combination", "prune80", "quantize", "", NULL, 0, 0, 600,
       LAB_TFLITE, "" },
     SHARED("prune80-code4", "80% at zero, 16 shared values (deep compression)", "combination", "prune80", "4",
-           "0.0003", 1, "16 times smaller, within 1 of float"),
+           "", "0.0003", 1, "16 times smaller, within 1 of float"),
     SHARED("prune90-code4", "90% at zero, 16 shared values (deep compression)", "combination", "prune90", "4",
-           "0.0003", 1, "25 times smaller, within 2.5 of float"),
+           "", "0.0003", 1, "25 times smaller, within 2.5 of float"),
     { "channels50-int8", "half of the multiply-adds, int8", "combination", "channels50", "quantize", "", NULL,
       0, 0, 600, LAB_TFLITE, "" },
     { "student-int8", "half width, int8", "combination", "student", "quantize", "", NULL, 0, 0, 600,

@@ -41,6 +41,7 @@ bool quant_opts_cfg(const quant_opts *q, const char *scheme, uint64_t seed, pith
                            .conv_per_tensor = q->conv_per_tensor,
                            .dense_per_channel = q->dense_per_channel,
                            .layers = q->layers,
+                           .keep_norms = q->keep_norms,
                            .skip = q->skip,
                            .samples = q->samples,
                            .seed = seed,
@@ -59,12 +60,19 @@ bool quant_opts_cfg(const quant_opts *q, const char *scheme, uint64_t seed, pith
     return false;
 }
 
+bool quant_few_bits(const quant_opts *q)
+{
+    return (q->bits_weights > 0 && q->bits_weights < 8) || (q->bits_activations > 0 && q->bits_activations < 8);
+}
+
 bool qat_opts_cfg(const quant_opts *q, const qat_opts *a, int64_t steps, pith_quant_cfg *f)
 {
     double share = a->freeze != 0 ? a->freeze : 0.5;
     int64_t freeze = share < 1 ? (int64_t)(share * (double)steps) : 0;
     if (!quant_opts_cfg(q, "int8", 0, f))
         return false;
+    if (f->bits_activations > 0 && f->bits_activations < 8)
+        f->calib.method = PITH_CALIB_MSE;
     f->observe_steps = a->observe;
     f->freeze_bn = freeze;
     f->freeze_ranges = freeze > (a->observe ? a->observe : 20) ? freeze : 0;

@@ -8,7 +8,7 @@
 typedef struct {
     const char *calib, *improve, *layers, *skip;
     int bits_weights, bits_activations, bits_ends, samples, adaround_steps, improve_samples;
-    bool conv_per_tensor, dense_per_channel;
+    bool conv_per_tensor, dense_per_channel, keep_norms;
     double percentile;
 } quant_opts;
 
@@ -34,12 +34,17 @@ typedef struct {
         TEXT("improve", 0, (q).improve, "cle|bn|bias|adaround,...",                                         \
              "cle: cross-layer equalisation; bn: batch-norm statistics; bias: its correction; adaround: "   \
              "roundings learnt; with commas"),                                                              \
+        FLAG("keep-norms", 0, (q).keep_norms,                                                               \
+             "codebook: batch norms stay, a scale for each channel (for 2 and 3 bits)"),                    \
         INT("adaround-steps", 0, (q).adaround_steps, "N", 1, 1 << 24, "steps of each layer (default 500)"), \
         INT("improve-samples", 0, (q).improve_samples, "N", 1, 1 << 20,                                     \
             "training images that improvers look at (default 256)")
 
 /* False: it said what is wrong. */
 bool quant_opts_cfg(const quant_opts *q, const char *scheme, uint64_t seed, pith_quant_cfg *f);
+
+/* Whether anything is asked for in fewer than 8 bits. */
+bool quant_few_bits(const quant_opts *q);
 
 /* ---- While training: qat, distill --qat ---- */
 typedef struct {

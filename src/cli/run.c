@@ -150,12 +150,19 @@ bool run_inherit_qat(const char *model, recipe *r, opt *table, json_t **keep)
     return true;
 }
 
-void run_qat_defaults(recipe *r)
+void run_qat_defaults(recipe *r, bool few_bits)
 {
+    /* With few bits a step of SGD is too short for some scales and too long for others: Adam's has the size of lr. */
+    const bool silent = r->optimizer == NULL && r->lr == 0;
     bool sgd = r->optimizer == NULL || strcmp(r->optimizer, "sgd") == 0;
     r->epochs = r->epochs ? r->epochs : 8;
     r->batch = r->batch ? r->batch : 64;
     r->accumulate = r->accumulate ? r->accumulate : 1;
+    if (silent && few_bits) {
+        r->optimizer = "adamw";
+        r->lr = 0.0005;
+        sgd = false;
+    }
     r->lr = r->lr != 0 || !sgd ? r->lr : 0.01 * r->batch * r->accumulate / 64;
     r->warmup = r->warmup != 0 ? r->warmup : 0.5;
 }

@@ -31,9 +31,10 @@ bool run_read(run_folder *f, opt *table, json_t **keep);
 bool run_inherit(const char *model, opt *table, const char *const *own, json_t **keep, double *lr);
 
 /* The recipe of a quantization-aware training: the model's run's, but, where the command line does not say otherwise, a tenth of its
-   learning rate; then 8 epochs and half an epoch of warm-up. Defaults are filled in, so that they stand in args.json. */
+   learning rate; then 8 epochs and half an epoch of warm-up, and below 8 bits AdamW at 0.0005. Defaults are filled in, so that they
+   stand in args.json. */
 bool run_inherit_qat(const char *model, recipe *r, opt *table, json_t **keep);
-void run_qat_defaults(recipe *r);
+void run_qat_defaults(recipe *r, bool few_bits);
 int64_t run_steps(const recipe *r, const pith_data *d); /* of the whole run; epochs and batch are filled in */
 
 /* pith_fit with progress on the terminal, saving and ending at Ctrl-C. A stop is said; other errors are not. */

@@ -169,6 +169,9 @@ pith_tensor *pith_op_apply(const pith_op *op, const void *attr, const char *name
         pithp_free(c, t);
         return &g->poison;
     }
+    for (int i = 0; i < n_in; i++)
+        if (op->positive >> i & 1 && in[i] != NULL && in[i]->kind == PITHP_NODE_PARAM)
+            in[i]->positive = true;
     return t;
 }
 

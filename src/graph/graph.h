@@ -37,6 +37,7 @@ struct pith_tensor {
     pith_dtype dtype;
     pith_shape shape; /* as recorded; of nodes that depend on an input: with one sample */
     bool keep, require_grad, frozen, decay; /* decay: weight decay applies to this parameter */
+    bool positive;                          /* PARAM: an op that reads it wants it so (pith_op) */
     pithp_init init;
     double init_scale; /* deviation or half-width */
     void *value;       /* leaves: DATA, PARAM, STATE */

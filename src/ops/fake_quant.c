@@ -245,6 +245,7 @@ const pith_op pithp_op_fake_quant = { .name = "fake_quant",
                                       .backward = backward,
                                       .reads = PITH_READS_IN(0),
                                       .no_grad = 1u << PITHP_FQ_ZERO | 1u << PITHP_FQ_SEEN,
+                                      .positive = 1u << PITHP_FQ_SCALE,
                                       .state =
                                           1u << PITHP_FQ_SCALE | 1u << PITHP_FQ_ZERO | 1u << PITHP_FQ_SEEN };
 

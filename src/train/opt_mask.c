@@ -1,13 +1,35 @@
-/* Optimisers and masks: a held weight stays exactly zero, and with it its moments and its average. */
+/* What weights must keep through a step. Masks: a held weight stays exactly zero, and with it its moments and its average.
+   Positive parameters (learned scales): a step that leads below zero is reflected there, as if |p| had been learned. */
 #include "train/train.h"
+
+#include <math.h>
 
 const uint8_t *pithp_opt_mask(const pithp_opt_seg *s)
 {
     return s->t->mask != NULL ? s->t->mask + (s->w - (const pith_real *)s->t->value) : NULL;
 }
 
+/* Nearly zero is no scale either: a bias counted in steps of it would leave the accumulator. */
+static void reflect(pith_real *x, int64_t n)
+{
+    pith_real most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = (pith_real)fabs((double)x[i]);
+        most = PITHP_MAX(most, x[i]);
+    }
+    const pith_real least = most * (pith_real)0x1p-14;
+    for (int64_t i = 0; i < n; i++)
+        if (x[i] < least) /* not a NaN */
+            x[i] = least;
+}
+
 void pithp_opt_hold_segment(const pith_opt *o, const pithp_opt_seg *s)
 {
+    if (s->t->positive) {
+        reflect(s->w, s->n);
+        if (s->ema != NULL)
+            reflect(s->ema, s->n);
+    }
     const uint8_t *keep = pithp_opt_mask(s);
     pith_real *const x[] = { s->w, s->m, s->v, s->ema };
     for (size_t i = 0; keep != NULL && i < PITHP_LEN(x); i++)

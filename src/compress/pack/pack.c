@@ -114,17 +114,3 @@ pith_status pith_unpack(pith_ctx *c, const char *packed, const char *path)
     pithp_st_close(&f);
     return s;
 }
-
-int64_t pith_model_round_half(pith_model *m)
-{
-    int64_t changed = 0;
-    for (int i = 0; i < m->n_param_nodes; i++) {
-        pith_real *v = m->params[i]->value;
-        for (int64_t k = 0; m->params[i]->shape.ndim <= 1 && k < pithp_count(m->params[i]->shape); k++) {
-            pith_real half = (pith_real)pithp_half_to(pithp_half_from((float)v[k]));
-            changed += half != v[k];
-            v[k] = half;
-        }
-    }
-    return changed;
-}

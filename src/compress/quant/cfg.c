@@ -124,6 +124,10 @@ pith_status pithp_quant_cfg_check(const pith_model *m, pith_quant_cfg *f)
                                (long long)range[i].high);
     if (!(f->momentum >= 0 && f->momentum <= 1))
         return pithp_error(c, PITH_EINVAL, "quantization: momentum %g; 0 to 1 is expected", f->momentum);
+    if (f->keep_norms && (f->scheme != PITH_SCHEME_CODEBOOK || f->improve & PITH_IMPROVE_EQUALIZE))
+        return pithp_error(c, PITH_EINVAL,
+                           "quantization: batch norms can stay in the codebook scheme alone, without "
+                           "equalisation; leave keep_norms (--keep-norms) out");
     if (f->freeze_ranges > 0 && f->freeze_ranges < f->observe_steps)
         return pithp_error(c, PITH_EINVAL,
                            "quantization: ranges freeze at step %lld, before they have been observed "

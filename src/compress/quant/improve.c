@@ -95,7 +95,8 @@ pith_model *pithp_improve_before(const pith_model *m, const pithp_images *im, co
         s = copy == NULL ? m->ctx->status : pithp_bn_reestimate(copy, im, cfg);
     }
     if (s == PITH_OK)
-        n = pithp_fold_model(copy != NULL ? copy : m);
+        n = cfg->keep_norms ? pith_model_clone(copy != NULL ? copy : m)
+                            : pithp_fold_model(copy != NULL ? copy : m);
     if (n != NULL && cfg->improve & PITH_IMPROVE_EQUALIZE && pithp_equalize(n, im, &pairs) != PITH_OK) {
         pith_model_free(n);
         n = NULL;

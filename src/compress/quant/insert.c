@@ -149,17 +149,23 @@ static pith_tensor *result_quant(pass *p, const pith_tensor *t, pith_tensor *y, 
 }
 
 /* ---- Weights ---- */
-/* A first guess of a learned scale: twice the mean size over the root of the largest code (Esser et al., section 2.1). */
-static void learned_start(const pithp_fq_attr *a, const pith_real *w, int64_t n, int axis, int64_t c,
+/* Where a learned scale begins: the one that leaves the least squared error, of each group. */
+static bool learned_start(const pass *p, const pithp_fq_attr *a, const pith_real *w, pith_shape shape,
                           pith_real *scale)
 {
-    int64_t groups = a->axis < 0 ? 1 : c, per = n / groups;
-    for (int64_t g = 0; g < groups; g++) {
-        double sum = 0;
-        for (int64_t i = 0; i < per; i++)
-            sum += fabs((double)w[groups == 1 ? i : axis == 0 ? g * per + i : i * c + g]);
-        scale[g] = (pith_real)(float)PITHP_MAX(2 * sum / (double)per / sqrt(pithp_fq_qmax(a)), 1e-8);
-    }
+    pith_ctx *c = p->m->ctx;
+    const int64_t groups = a->axis < 0 ? 1 : shape.d[a->axis], n = pithp_count(shape);
+    const pith_linear_cfg f = { .bits = a->bits, .symmetric = true, .narrow = true, .range = PITH_FIT_MSE };
+    pith_linear *q = PITHP_NEW_N(c, pith_linear, groups);
+    float *v = PITHP_NEW_N(c, float, n);
+    for (int64_t i = 0; v != NULL && i < n; i++)
+        v[i] = (float)w[i];
+    const bool ok = q != NULL && v != NULL && pith_linear_fit(c, v, shape, a->axis, f, q) == PITH_OK;
+    for (int64_t g = 0; ok && g < groups; g++)
+        scale[g] = (pith_real)fmaxf(q[g].scale, 1e-8f);
+    pithp_free(c, q);
+    pithp_free(c, v);
+    return ok;
 }
 
 static int weight_bits(const pass *p, const pith_tensor *t)
@@ -185,9 +191,10 @@ static pith_tensor *weight_quant(pass *p, const pith_tensor *t, pith_tensor *w, 
     if (lsq) {
         a.mode = PITHP_FQ_FIXED;
         guess = PITHP_NEW_N(p->m->ctx, pith_real, scales);
-        if (guess == NULL)
+        if (guess == NULL || !learned_start(p, &a, start, w->shape, guess)) {
+            pithp_free(p->m->ctx, guess);
             return poison(p);
-        learned_start(&a, start, pithp_count(w->shape), n->axis, c, guess);
+        }
     }
     char *name = pithp_sprintf(p->m->ctx, "%s.weight", layer(t));
     pith_tensor *q = poison(p);

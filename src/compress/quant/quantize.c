@@ -2,6 +2,7 @@
 #include "compress/quant/improve.h"
 #include "file/model_file.h"
 #include "graph/qplan.h"
+#include "ops/fake_quant.h"
 #include "train/train.h"
 
 #include <math.h>
@@ -112,17 +113,36 @@ pith_status pith_quantize(pith_model *m, pith_data *d, pith_quant_cfg cfg)
     return s;
 }
 
-pith_status pith_qat(pith_model *m, pith_quant_cfg cfg)
+/* Ranges that images gave count as observed; training goes on from there. */
+static pith_status calibrated_start(pith_model *n, pith_data *d, const pith_quant_cfg *cfg)
+{
+    pith_status s = pithp_quant_calibrate(n, d, cfg);
+    for (size_t i = 0; i < n->g->n && s == PITH_OK; i++) {
+        const pith_tensor *f = n->g->nodes[i];
+        if (pithp_is_fake_quant(f) && f->n_in > PITHP_FQ_SEEN && f->in[PITHP_FQ_SEEN] != NULL)
+            ((pith_real *)f->in[PITHP_FQ_SEEN]->value)[PITHP_SEEN_RUNS] = (pith_real)cfg->observe_steps;
+    }
+    return s;
+}
+
+pith_status pith_qat_from(pith_model *m, pith_data *d, pith_quant_cfg cfg)
 {
     if (m == NULL)
         return PITH_EINVAL;
     pith_status s = pithp_quant_begin(m, &cfg);
+    if (s == PITH_OK && d != NULL)
+        s = pithp_model_fits_data(m, d, "quantization");
+    if (s == PITH_OK && d != NULL && pith_data_count(d, PITH_TRAIN) < 1)
+        s = pithp_error(m->ctx, PITH_EDATA,
+                        "quantization: the training split has no images to take ranges from");
     if (s != PITH_OK)
         return s;
     pith_model *n = pith_model_clone(m);
     if (n == NULL)
         return m->ctx->status;
     s = pithp_quant_insert(n, &cfg, true);
+    if (s == PITH_OK && d != NULL)
+        s = calibrated_start(n, d, &cfg);
     if (s == PITH_OK)
         s = remember(n, &cfg, "while training");
     if (s == PITH_OK)
@@ -131,6 +151,8 @@ pith_status pith_qat(pith_model *m, pith_quant_cfg cfg)
         pith_model_free(n);
     return s;
 }
+
+pith_status pith_qat(pith_model *m, pith_quant_cfg cfg) { return pith_qat_from(m, NULL, cfg); }
 
 /* ---- Facts ---- */
 static int64_t packed_bytes(const pith_model *m)
