@@ -64,7 +64,7 @@ const lab_row lab_rows[] = {
     PRUNE("prune90", "90% of the weights at zero", "--target 0.9 --layers HEAD=0.9", "within 2.5 of float"),
     PRUNE("prune-2of4", "2 of every 4 weights at zero", "--granularity 2:4 --skip FIRST", ""),
     { "channels50", "half of the multiply-adds removed", "channels", "float", "prune",
-      "--granularity channel --remove --target 0.5 --lr 0.03 --warmup 0.5", NULL, 6, 0.7, 0, LAB_TFLITE,
+      "--granularity channel --remove --target 0.5 --lr 0.03 --warmup 0.5", NULL, 16, 0.7, 0, LAB_TFLITE,
       "within 1.5 of float, 40% faster" },
 
     { "student", "half width, taught by float", "distill", "float", "distill", "--width 0.5", NULL, 40, 0.8,
@@ -75,7 +75,7 @@ const lab_row lab_rows[] = {
     SHARED("prune80-code4", "80% at zero, 16 shared values (deep compression)", "combination", "prune80", "4",
            "", "0.0003", 1, "16 times smaller, within 1 of float"),
     SHARED("prune90-code4", "90% at zero, 16 shared values (deep compression)", "combination", "prune90", "4",
-           "", "0.0003", 1, "25 times smaller, within 2.5 of float"),
+           "", "0.0003", 4, "25 times smaller, within 2.5 of float"),
     { "channels50-int8", "half of the multiply-adds, int8", "combination", "channels50", "quantize", "", NULL,
       0, 0, 600, LAB_TFLITE, "" },
     { "student-int8", "half width, int8", "combination", "student", "quantize", "", NULL, 0, 0, 600,
