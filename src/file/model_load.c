@@ -3,213 +3,31 @@
    Two walks over the nodes. The first reads every leaf and holds the wanted tensors against those of the
    file, so that nothing is allocated for a shape that the file has no data for. The second builds the nodes,
    each op checked by its own shape function. */
-#include "file/graph_json.h"
-#include <stdlib.h>
+#include "file/node_read.h"
+
 #include <string.h>
-
-typedef struct {
-    pith_ctx *c;
-    const pithp_st_file *f;
-    json_t *nodes;
-    size_t n, at;      /* nodes; the one being read */
-    pithp_want *wants; /* [n_wants], leaves in order */
-    size_t n_wants;
-    pith_tensor **made; /* [n] */
-    pith_model *m;
-} loader;
-
-/* ---- Fields -------------------------------------------------------------------------------------------- */
-/* A complaint about the node being read. */
-static pith_status PITH_PRINTF(2, 3) bad(const loader *l, const char *fmt, ...)
-{
-    char text[800], show[PITHP_SHOW];
-    const char *name = json_string_value(json_object_get(json_array_get(l->nodes, l->at), "name"));
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    return pithp_error(l->c, PITH_EFORMAT, "%s: graph node %zu%s%s%s: %s", l->f->path, l->at,
-                       name ? " ('" : "", name ? pithp_show(name, show) : "", name ? "')" : "", text);
-}
-
-/* The node has exactly these fields (NULL ends them), and maybe "stored", which leaves with a tensor may have. */
-static pith_status exactly(const loader *l, json_t *node, const char *const *fields)
-{
-    const char *key;
-    char show[PITHP_SHOW];
-    json_t *value;
-    size_t n = 0;
-    for (; fields[n]; n++)
-        if (!json_object_get(node, fields[n]))
-            return bad(l, "field \"%s\" is missing", fields[n]);
-    json_object_foreach(node, key, value)
-    {
-        size_t i = 0;
-        while (fields[i] && strcmp(fields[i], key))
-            i++;
-        bool brief = !strcmp(key, "stored") && json_object_get(node, "tensor");
-        if (!fields[i] && !brief)
-            return bad(l, "field \"%s\" is not known for this kind of node", pithp_show(key, show));
-    }
-    return PITH_OK;
-}
-
-static bool name_ok(const json_t *j) { return json_is_string(j) && json_string_length(j) <= PITHP_MAX_NAME; }
-
-typedef struct {
-    const char *name;
-    pithp_node_kind kind;
-    const char *const *fields;
-} node_kind;
-
-#define FIELDS(...) \
-    (const char *const[]) { "id", "kind", "name", "shape", __VA_ARGS__, NULL }
-static const node_kind kinds[] = {
-    { "op", PITHP_NODE_OP, FIELDS("op", "inputs", "attrs") },
-    { "input", PITHP_NODE_INPUT, FIELDS("dtype") },
-    { "param", PITHP_NODE_PARAM, FIELDS("tensor", "decay", "frozen") },
-    { "state", PITHP_NODE_STATE, FIELDS("tensor") },
-    { "data", PITHP_NODE_DATA, FIELDS("tensor", "dtype") },
-};
-
-/* Checks what all nodes have in common; gives the kind and the shape. */
-static pith_status read_common(const loader *l, json_t *node, pithp_node_kind *kind, pith_shape *shape)
-{
-    char show[PITHP_SHOW];
-    const char *word = json_string_value(json_object_get(node, "kind"));
-    const node_kind *k = NULL;
-    for (size_t i = 0; word && i < PITHP_LEN(kinds); i++)
-        if (!strcmp(kinds[i].name, word))
-            k = &kinds[i];
-    if (!k)
-        return bad(l, "kind '%s' is not known; expected op, input, param, state or data",
-                   word ? pithp_show(word, show) : "(no string)");
-    pith_status s = exactly(l, node, k->fields);
-    if (s)
-        return s;
-    const json_t *id = json_object_get(node, "id"), *name = json_object_get(node, "name");
-    if (!json_is_integer(id) || (uint64_t)json_integer_value(id) != l->at)
-        return bad(l, "\"id\" is not its place in the list, %zu", l->at);
-    if (!json_is_null(name) && !name_ok(name))
-        return bad(l, "\"name\" is neither null nor a string of at most %d bytes", PITHP_MAX_NAME);
-    int64_t count;
-    if (!pithp_shape_from_json(json_object_get(node, "shape"), shape) || !pithp_count_ok(*shape, &count))
-        return bad(
-            l, "\"shape\" is not a list of at most %d sizes of at least 1, with a product of at most 2^40",
-            PITH_MAX_DIMS);
-    *kind = k->kind;
-    return PITH_OK;
-}
-
-static pith_status read_dtype(const loader *l, const json_t *node, pith_dtype *dtype)
-{
-    static const pith_dtype all[] = { PITH_F32, PITH_I32, PITH_U8, PITH_I8 };
-    static const char *const names[] = { "f32", "i32", "u8", "i8" };
-    const char *word = json_string_value(json_object_get(node, "dtype"));
-    for (size_t i = 0; word && i < PITHP_LEN(all); i++)
-        if (!strcmp(word, names[i])) {
-            *dtype = all[i];
-            return PITH_OK;
-        }
-    return bad(l, "\"dtype\" is not f32, i32, u8 or i8");
-}
-
-/* ---- Brief storage: "stored" of a leaf ------------------------------------------------------------------ */
-static int by_node(const void *key, const void *w)
-{
-    size_t a = *(const size_t *)key, b = ((const pithp_want *)w)->node;
-    return (a > b) - (a < b);
-}
-
-static pith_status read_stored(const loader *l, pithp_want *w)
-{
-    const json_t *j = json_object_get(json_array_get(l->nodes, l->at), "stored");
-    if (!j)
-        return PITH_OK;
-    const json_t *bits = json_object_get(j, "bits"), *axis = json_object_get(j, "axis"),
-                 *scale = json_object_get(j, "scale");
-    if (json_object_size(j) != 3 || !json_is_integer(bits) || !json_is_integer(axis) ||
-        !(json_is_integer(scale) || json_is_null(scale)) || json_integer_value(bits) < 1 ||
-        json_integer_value(bits) > 8 || json_integer_value(axis) < -1 ||
-        json_integer_value(axis) >= w->shape.ndim)
-        return bad(
-            l,
-            "\"stored\" is not { \"bits\": 1 to 8, \"axis\": -1 or a dimension, \"scale\": a node or null }");
-    w->stored.bits = (int)json_integer_value(bits);
-    w->stored.axis = (int)json_integer_value(axis);
-    if (json_is_null(scale))
-        return w->dtype == PITH_I32 ? PITH_OK : bad(l, "codes without a scale are for i32 leaves");
-    size_t node = (size_t)json_integer_value(scale);
-    w->scale = bsearch(&node, l->wants, l->n_wants, sizeof *l->wants, by_node);
-    int64_t channels = w->stored.axis < 0 ? 1 : w->shape.d[w->stored.axis];
-    if (w->dtype != PITH_F32 || w->stored.bits < 2 || !w->scale || w->scale->dtype != PITH_F32 ||
-        json_object_get(json_array_get(l->nodes, node), "stored") || w->scale->shape.ndim != 1 ||
-        w->scale->shape.d[0] != channels)
-        return bad(
-            l, "\"scale\" is not an f32 leaf [%lld] with values of its own, for f32 codes of 2 bits and more",
-            (long long)channels);
-    return PITH_OK;
-}
-
-/* ---- First walk: leaves -------------------------------------------------------------------------------- */
-static pith_status read_leaf(loader *l, json_t *node)
-{
-    pithp_node_kind kind;
-    pithp_want w = { .dtype = PITH_F32, .node = l->at };
-    pith_status s = read_common(l, node, &kind, &w.shape);
-    if (!s && !l->at && kind != PITHP_NODE_INPUT)
-        return bad(l, "node 0 is not the input; expected kind \"input\"");
-    if (s || kind == PITHP_NODE_OP)
-        return s;
-    if (kind == PITHP_NODE_INPUT || kind == PITHP_NODE_DATA)
-        s = read_dtype(l, node, &w.dtype);
-    if (s || kind == PITHP_NODE_INPUT)
-        return s ? s : l->at ? bad(l, "only node 0 can be the input") : PITH_OK;
-    const json_t *tensor = json_object_get(node, "tensor");
-    if (!name_ok(tensor) || !json_string_length(tensor) ||
-        !strncmp(json_string_value(tensor), PITHP_ST_TRAIN, strlen(PITHP_ST_TRAIN)))
-        return bad(l, "\"tensor\" is not the name of a tensor of a model");
-    w.tensor = json_string_value(tensor);
-    w.param = kind == PITHP_NODE_PARAM;
-    l->wants[l->n_wants++] = w;
-    return PITH_OK;
-}
-
-static pith_status read_leaves(loader *l)
-{
-    pith_status s = PITH_OK;
-    for (l->at = 0; l->at < l->n && !s; l->at++) {
-        json_t *node = json_array_get(l->nodes, l->at);
-        s = json_is_object(node) ? read_leaf(l, node) : bad(l, "is not an object");
-    }
-    for (size_t i = 0; i < l->n_wants && !s; i++) {
-        l->at = l->wants[i].node;
-        s = read_stored(l, &l->wants[i]);
-    }
-    return s ? s : pithp_want_fit(l->f, l->wants, l->n_wants);
-}
 
 /* ---- Second walk: building ----------------------------------------------------------------------------- */
 /* What the engine said about the node being built becomes a statement about the file. */
-static pith_status blame(const loader *l, bool clean)
+static pith_status blame(const pithp_node_reader *l, bool clean)
 {
     char said[sizeof l->c->error];
     pith_status status = l->c->status;
     if (!clean || !status) /* an older error sticks, or nothing was said */
-        return bad(l, "cannot be built");
+        return pithp_node_bad(l, "cannot be built");
     if (status == PITH_ENOMEM)
         return status;
     memcpy(said, l->c->error, sizeof said);
     said[sizeof said - 1] = 0;
     l->c->status = PITH_OK;
-    return bad(l, "%s", said);
+    return pithp_node_bad(l, "%s", said);
 }
 
-static pith_status read_inputs(const loader *l, const json_t *list, int *n, pith_tensor **in)
+static pith_status read_inputs(const pithp_node_reader *l, const json_t *list, int *n, pith_tensor **in)
 {
     bool any = false;
     if (!json_is_array(list) || json_array_size(list) > PITH_OP_MAX_IN)
-        return bad(l, "\"inputs\" is not a list of at most %d nodes", PITH_OP_MAX_IN);
+        return pithp_node_bad(l, "\"inputs\" is not a list of at most %d nodes", PITH_OP_MAX_IN);
     *n = (int)json_array_size(list);
     for (int i = 0; i < *n; i++) {
         const json_t *j = json_array_get(list, (size_t)i);
@@ -218,14 +36,14 @@ static pith_status read_inputs(const loader *l, const json_t *list, int *n, pith
         if (json_is_null(j))
             continue;
         if (!json_is_integer(j) || id < 0 || (uint64_t)id >= l->at)
-            return bad(l, "operand %d is not null or the number of a node before this one", i);
+            return pithp_node_bad(l, "operand %d is not null or the number of a node before this one", i);
         in[i] = l->made[id];
         any = true;
     }
-    return any ? PITH_OK : bad(l, "has no operand; expected at least one");
+    return any ? PITH_OK : pithp_node_bad(l, "has no operand; expected at least one");
 }
 
-static pith_status build_op(loader *l, json_t *node, pith_shape shape, pith_tensor **made)
+static pith_status build_op(pithp_node_reader *l, json_t *node, pith_shape shape, pith_tensor **made)
 {
     char why[200], show[PITHP_SHOW], want[96], have[96];
     const char *word = json_string_value(json_object_get(node, "op"));
@@ -236,33 +54,35 @@ static pith_status build_op(loader *l, json_t *node, pith_shape shape, pith_tens
     if (s)
         return s;
     if (!word || !json_is_object(attrs))
-        return bad(l, "\"op\" is not a string or \"attrs\" not an object");
+        return pithp_node_bad(l, "\"op\" is not a string or \"attrs\" not an object");
     const pith_op *op = pith_op_find(l->c, word);
     if (!op)
-        return bad(l,
-                   "op '%s' is not known: register it (pith_op_register) before loading, or load with the "
-                   "pith that wrote "
-                   "the file",
-                   pithp_show(word, show));
+        return pithp_node_bad(
+            l,
+            "op '%s' is not known: register it (pith_op_register) before loading, or load with the "
+            "pith that wrote "
+            "the file",
+            pithp_show(word, show));
     if (!pithp_attr_table_ok(op))
-        return bad(l, "op '%s' cannot be loaded: its attributes have no proper table of fields", op->name);
+        return pithp_node_bad(l, "op '%s' cannot be loaded: its attributes have no proper table of fields",
+                              op->name);
     void *attr = pithp_alloc(l->c, 1, op->attr_size + 1);
     if (!attr)
         return PITH_ENOMEM;
     bool clean = l->c->status == PITH_OK;
     if (!pithp_attr_from_json(op, attrs, attr, why))
-        s = bad(l, "%s", why);
+        s = pithp_node_bad(l, "%s", why);
     else if (*made = pith_op_apply(op, attr, json_string_value(json_object_get(node, "name")), n_in, in),
              !*made || (*made)->poison)
         s = blame(l, clean);
     else if (!pithp_shape_eq((*made)->shape, shape))
-        s = bad(l, "op '%s' makes %s of its operands; the file says %s", op->name,
-                pithp_shape_text((*made)->shape, have), pithp_shape_text(shape, want));
+        s = pithp_node_bad(l, "op '%s' makes %s of its operands; the file says %s", op->name,
+                           pithp_shape_text((*made)->shape, have), pithp_shape_text(shape, want));
     pithp_free(l->c, attr);
     return s;
 }
 
-static pith_status build_leaf(loader *l, json_t *node, pithp_node_kind kind, pithp_want *w,
+static pith_status build_leaf(pithp_node_reader *l, json_t *node, pithp_node_kind kind, pithp_want *w,
                               pith_tensor **made)
 {
     pith_tensor *t =
@@ -277,7 +97,7 @@ static pith_status build_leaf(loader *l, json_t *node, pithp_node_kind kind, pit
     }
     const json_t *decay = json_object_get(node, "decay"), *frozen = json_object_get(node, "frozen");
     if (kind == PITHP_NODE_PARAM && (!json_is_boolean(decay) || !json_is_boolean(frozen)))
-        return bad(l, "\"decay\" and \"frozen\" are not both true or false");
+        return pithp_node_bad(l, "\"decay\" and \"frozen\" are not both true or false");
     t->decay = json_is_true(decay);
     t->frozen = json_is_true(frozen);
     w->to = *made = t;
@@ -285,20 +105,20 @@ static pith_status build_leaf(loader *l, json_t *node, pithp_node_kind kind, pit
 }
 
 /* Node 0, with the model around it. */
-static pith_status begin(loader *l, const char *name)
+static pith_status begin(pithp_node_reader *l, const char *name)
 {
     json_t *node = json_array_get(l->nodes, 0);
     pithp_node_kind kind;
     pith_shape shape, one;
     pith_dtype dtype;
     l->at = 0;
-    pith_status s = read_common(l, node, &kind, &shape);
+    pith_status s = pithp_node_common(l, node, &kind, &shape);
     if (!s)
-        s = read_dtype(l, node, &dtype);
+        s = pithp_node_dtype(l, node, &dtype);
     if (s)
         return s;
     if (dtype != PITH_F32 || shape.ndim < 2 || shape.d[0] != 1)
-        return bad(l, "the input is not f32 of shape [1,...]");
+        return pithp_node_bad(l, "the input is not f32 of shape [1,...]");
     one = (pith_shape){ .ndim = shape.ndim - 1 };
     memcpy(one.d, shape.d + 1, (size_t)one.ndim * sizeof one.d[0]);
     const char *input = json_string_value(json_object_get(node, "name"));
@@ -310,7 +130,7 @@ static pith_status begin(loader *l, const char *name)
     return PITH_OK;
 }
 
-static pith_status build(loader *l, const char *name, size_t output)
+static pith_status build(pithp_node_reader *l, const char *name, size_t output)
 {
     size_t leaf = 0;
     pith_status s = begin(l, name);
@@ -318,7 +138,7 @@ static pith_status build(loader *l, const char *name, size_t output)
         json_t *node = json_array_get(l->nodes, l->at);
         pithp_node_kind kind;
         pith_shape shape;
-        s = read_common(l, node, &kind, &shape);
+        s = pithp_node_common(l, node, &kind, &shape);
         if (!s)
             s = kind == PITHP_NODE_OP ? build_op(l, node, shape, &l->made[l->at])
                                       : build_leaf(l, node, kind, &l->wants[leaf++], &l->made[l->at]);
@@ -340,7 +160,7 @@ static pith_status whole(const pithp_st_file *f, const char *what)
     return pithp_error(f->c, PITH_EFORMAT, "%s: graph: %s", f->path, what);
 }
 
-static pith_status read_graph(loader *l, json_t *root)
+static pith_status read_graph(pithp_node_reader *l, json_t *root)
 {
     const json_t *format = json_object_get(root, "format"), *name = json_object_get(root, "name"),
                  *input = json_object_get(root, "input"), *output = json_object_get(root, "output");
@@ -352,7 +172,8 @@ static pith_status read_graph(loader *l, json_t *root)
         return pithp_error(l->c, PITH_EFORMAT,
                            "%s: graph: format %lld; this version of pith reads %d: use the one that wrote it",
                            l->f->path, (long long)json_integer_value(format), PITHP_GRAPH_VERSION);
-    if (json_object_size(root) != 5 || !name_ok(name) || !json_is_integer(output) || !json_is_integer(input))
+    if (json_object_size(root) != 5 || !pithp_node_name_ok(name) || !json_is_integer(output) ||
+        !json_is_integer(input))
         return whole(l->f, "expected exactly \"format\", \"name\" (at most 1000 bytes), \"input\", "
                            "\"output\" and \"nodes\"");
     if (l->n < 2 || l->n > PITHP_MAX_NODES)
@@ -363,11 +184,11 @@ static pith_status read_graph(loader *l, json_t *root)
     if (!(l->wants = PITHP_NEW_N(l->c, pithp_want, l->n)) ||
         !(l->made = PITHP_NEW_N(l->c, pith_tensor *, l->n)))
         return PITH_ENOMEM;
-    pith_status s = read_leaves(l);
+    pith_status s = pithp_read_leaves(l);
     return s ? s : build(l, json_string_value(name), (size_t)out);
 }
 
-static pith_status read_meta(const loader *l)
+static pith_status read_meta(const pithp_node_reader *l)
 {
     const size_t prefix = strlen(PITHP_META_PREFIX);
     pith_status s = PITH_OK;
@@ -379,7 +200,7 @@ static pith_status read_meta(const loader *l)
 
 pith_model *pithp_model_get(const pithp_st_file *f)
 {
-    loader l = { .c = f->c, .f = f };
+    pithp_node_reader l = { .c = f->c, .f = f };
     json_t *root = NULL;
     const char *text = pithp_st_meta(f, PITHP_GRAPH_KEY);
     if (!text) {
