@@ -252,6 +252,49 @@ START_TEST(norms_that_stay)
 }
 END_TEST
 
+/* Scales that were learned are parameters, too: rounded, they would change what the integers say. What float16 does not reach
+   stays a number, and without memory all stays as it is. */
+START_TEST(half_leaves_alone)
+{
+    fail_hook h = { 0 };
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 3, .threads = 1, FAIL_ALLOC(&h) });
+    pith_model *m = pith_model_new(c, fit_net, NULL, PITH_SHAPE(FIT_SIZE, FIT_SIZE, 3));
+    ck_assert_int_eq(pith_qat(m, (pith_quant_cfg){ .bits_weights = 4 }), PITH_OK);
+    int learned = 0, large = 0;
+    for (int i = 0; i < m->n_param_nodes; i++) {
+        const pith_tensor *t = m->params[i];
+        pith_real *v = t->value;
+        const bool first = t->shape.ndim == 1 && strstr(pith_name(t), ".scale") == NULL;
+        for (int64_t k = 0; t->shape.ndim == 1 && k < pithp_count(t->shape); k++)
+            v[k] = (pith_real)(first && k == 0 ? 1e5 : 0.1);
+        large += first;
+    }
+    pith_real *was = malloc((size_t)m->n_params * sizeof *was);
+    memcpy(was, m->weights, (size_t)m->n_params * sizeof *was);
+    h.made = 0;
+    h.fail_at = 1;
+    ck_assert_int_eq(pith_model_round_half(m), 0);
+    h.fail_at = 0;
+    ck_assert_int_eq(pith_ctx_status(c), PITH_ENOMEM);
+    pith_ctx_clear(c);
+    ck_assert(memcmp(was, m->weights, (size_t)m->n_params * sizeof *was) == 0);
+    free(was);
+    ck_assert_int_gt(pith_model_round_half(m), 0);
+    for (int i = 0; i < m->n_param_nodes; i++) {
+        const pith_tensor *t = m->params[i];
+        const pith_real *v = t->value;
+        const bool scale = strstr(pith_name(t), ".scale") != NULL;
+        learned += scale;
+        for (int64_t k = 0; t->shape.ndim == 1 && k < pithp_count(t->shape); k++)
+            ck_assert_msg(k == 0 && !scale ? v[k] == (pith_real)1e5 : (v[k] == (pith_real)0.1) == scale,
+                          "%s[%d]: %g", pith_name(t), (int)k, (double)v[k]);
+    }
+    ck_assert_int_gt(learned, 2);
+    ck_assert_int_gt(large, 2);
+    pith_ctx_free(c);
+}
+END_TEST
+
 /* ---- Damage ---- */
 static void write_all(const char *path, const uint8_t *p, size_t n)
 {
@@ -345,6 +388,7 @@ int main(void)
     suite_test(s, "text", text);
     suite_test(s, "models", models);
     suite_test(s, "norms_that_stay", norms_that_stay);
+    suite_test(s, "half_leaves_alone", half_leaves_alone);
     suite_test(s, "damaged", damaged);
     suite_test(s, "failing_memory", failing_memory);
     return suite_run("pack", s);

@@ -36,7 +36,7 @@ PITH_API pith_status pith_unpack(pith_ctx *c, const char *packed, const char *pa
 
 /* Rounds what stands beside the weights of the layers (biases, gamma, beta, shared values of codebooks) to float16, which files
    hold in two bytes each; of a batch norm a factor and a term a channel stay (mean 0, variance 1). Weights and scales stay.
-   Returns how many numbers changed. Since 0.1. */
+   So do numbers too large for float16. Returns how many numbers changed; without memory none do. Since 0.1. */
 PITH_API int64_t pith_model_round_half(pith_model *m);
 
 #ifdef __cplusplus

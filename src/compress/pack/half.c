@@ -35,18 +35,32 @@ static int64_t settle(const pith_tensor *t, const pith_tensor *const *users)
     return changed;
 }
 
+/* What float16 cannot hold (from 65520 on) stays. */
+static int64_t round_all(pith_real *v, int64_t n)
+{
+    int64_t changed = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const float half = pithp_half_to(pithp_half_from((float)v[i]));
+        if (isfinite(half))
+            changed += store(&v[i], (double)half);
+    }
+    return changed;
+}
+
 int64_t pith_model_round_half(pith_model *m)
 {
     int64_t changed = 0;
     const pith_tensor **users = pithp_quant_users(m);
-    for (size_t i = 0; users != NULL && i < m->g->n; i++)
+    if (users == NULL)
+        return 0;
+    for (size_t i = 0; i < m->g->n; i++)
         if (m->g->nodes[i]->op == &pithp_op_batch_norm)
             changed += settle(m->g->nodes[i], users);
     pithp_free(m->ctx, users);
     for (int i = 0; i < m->n_param_nodes; i++) {
-        pith_real *v = m->params[i]->value;
-        for (int64_t k = 0; m->params[i]->shape.ndim <= 1 && k < pithp_count(m->params[i]->shape); k++)
-            changed += store(&v[k], (double)pithp_half_to(pithp_half_from((float)v[k])));
+        const pith_tensor *t = m->params[i];
+        if (t->shape.ndim <= 1 && !t->positive) /* a learned scale is one */
+            changed += round_all(t->value, pithp_count(t->shape));
     }
     return changed;
 }
