@@ -116,6 +116,38 @@ START_TEST(weights_begin_at_least_error)
 }
 END_TEST
 
+static const pith_tensor *some_conv(const pith_model *m)
+{
+    for (size_t i = 0; i < m->g->n; i++)
+        if (m->g->nodes[i]->op != NULL && strcmp(m->g->nodes[i]->op->name, "conv2d") == 0 && i > 8)
+            return m->g->nodes[i];
+    return NULL;
+}
+
+/* A channel of zeros says nothing about the layer: its scale is no larger than the others', so that its bias keeps its bits. */
+START_TEST(zero_channel)
+{
+    fit_setup s = trained();
+    const pith_tensor *conv = some_conv(s.m), *w = conv->in[1];
+    const int64_t per = pithp_count(w->shape) / w->shape.d[0];
+    memset(w->value, 0, (size_t)per * sizeof(pith_real));
+    char name[200];
+    snprintf(name, sizeof name, "%.180s.weight", pith_name(conv));
+    pith_model *m = started(&s, &four);
+    const pith_tensor *f = NULL;
+    for (size_t i = 0; i < m->g->n && f == NULL; i++)
+        if (pithp_is_fake_quant(m->g->nodes[i]) && strcmp(pith_name(m->g->nodes[i]), name) == 0)
+            f = m->g->nodes[i];
+    ck_assert_msg(f != NULL, "%s", name);
+    const pith_real *scale = f->in[PITHP_FQ_SCALE]->value;
+    pith_real most = 0;
+    for (int64_t k = 1; k < pithp_count(f->in[PITHP_FQ_SCALE]->shape); k++)
+        most = PITHP_MAX(most, scale[k]);
+    ck_assert_msg(scale[0] > 0 && scale[0] <= most, "%g beside %g", (double)scale[0], (double)most);
+    pith_ctx_free(s.c);
+}
+END_TEST
+
 /* ---- Learned scales ---- */
 /* Steps that lead below zero, or nearly to it; the average of the weights began at the first values and goes nine tenths of
    the way. A parameter that is nobody's scale goes where its step leads. */
@@ -147,6 +179,81 @@ START_TEST(scale_stays_positive)
 }
 END_TEST
 
+/* What is frozen stays, be it no proper scale. */
+START_TEST(frozen_scale_stays)
+{
+    static const pith_real start[] = { 1, (pith_real)1e-8, -1 };
+    pith_ctx *c = pith_ctx_new((pith_ctx_cfg){ .seed = 1 });
+    pith_tensor *x = pith_param(c, PITH_SHAPE(3, 2)), *s = pith_param(c, PITH_SHAPE(3)),
+                *z = pith_leaf(c, PITH_F32, PITH_SHAPE(3), NULL);
+    pith_tensor *y = pith_fake_quant(x, s, z, (pith_fake_quant_cfg){ .bits = 4, .per_channel = true });
+    ck_assert_msg(!pith_ctx_status(c) && y != NULL, "%s", pith_error_text(c));
+    ck_assert_int_eq(pith_set(s, start), PITH_OK);
+    pith_freeze(s, true);
+    pith_opt *o = pith_opt_new(c, (pith_opt_cfg){ .lr = 1, .weight_decay = PITH_ZERO });
+    ck_assert_int_eq(pith_opt_step(o), PITH_OK);
+    ck_assert(memcmp(pith_values(s), start, sizeof start) == 0);
+    pith_freeze(s, false);
+    ck_assert_int_eq(pith_opt_step(o), PITH_OK);
+    ck_assert(((const pith_real *)pith_values(s))[2] == 1);
+    pith_ctx_free(c);
+}
+END_TEST
+
+/* ---- Steps ---- */
+/* Ranges move in the first `freeze` steps of the training and not in the next, whether images or steps gave the first ones. */
+START_TEST(ranges_freeze_when_asked)
+{
+    enum { FREEZE = 6 };
+    const pith_quant_cfg f = { .samples = 64, .observe_steps = 4, .freeze_ranges = FREEZE };
+    fit_setup s = trained();
+    for (int k = 0; k < 2; k++) {
+        pith_model *m = pith_model_clone(s.m);
+        ck_assert_int_eq(pith_qat_from(m, k ? s.d : NULL, f), PITH_OK);
+        pith_trainer *t = pith_trainer_new(m, (pith_trainer_cfg){ .batch = 16 });
+        pith_loader *l = pith_loader_new(s.d, (pith_loader_cfg){ .split = PITH_TRAIN, .batch = 16 });
+        pith_batch b;
+        ck_assert(t != NULL && l != NULL && pith_loader_next(l, &b));
+        double before[64], now[64];
+        int n = observed(m, before);
+        for (int step = 0; step < FREEZE + 3; step++) {
+            ck_assert(pith_trainer_step(t, &b, 0.01) < 100);
+            observed(m, now);
+            int moved = 0;
+            for (int i = 0; i < n; i++)
+                moved += now[i] != before[i];
+            ck_assert_msg((moved > n / 2) == (step < FREEZE) && (step < FREEZE || moved == 0),
+                          "%s images: %d of %d ranges moved in step %d", k ? "with" : "without", moved, n,
+                          step);
+            memcpy(before, now, sizeof now);
+        }
+        pith_loader_free(l);
+        pith_trainer_free(t);
+        pith_model_free(m);
+    }
+    pith_ctx_free(s.c);
+}
+END_TEST
+
+/* ---- Refusals ---- */
+/* Weights that are finite, but not with their batch norms. */
+START_TEST(names_the_layer)
+{
+    fit_setup s = trained();
+    pith_quant_cfg all = four;
+    all.lsq = 1;
+    const pith_tensor *bn = NULL;
+    for (size_t i = 0; i < s.m->g->n && bn == NULL; i++)
+        if (s.m->g->nodes[i]->op != NULL && strcmp(s.m->g->nodes[i]->op->name, "batch_norm") == 0)
+            bn = s.m->g->nodes[i];
+    *(pith_real *)bn->in[4]->value = -1;
+    ck_assert_int_eq(pith_qat_from(s.m, NULL, all), PITH_ENAN);
+    ck_assert_msg(strstr(pith_error_text(s.c), pith_name(bn->in[0])) != NULL, "%s", pith_error_text(s.c));
+    ck_assert(!pith_model_is_quantized(s.m));
+    pith_ctx_free(s.c);
+}
+END_TEST
+
 /* What is refused leaves the model as it was. */
 START_TEST(refuses)
 {
@@ -172,6 +279,10 @@ int main(void)
     suite_test(s, "first_run_quantizes", first_run_quantizes);
     suite_test(s, "weights_begin_at_least_error", weights_begin_at_least_error);
     suite_test(s, "scale_stays_positive", scale_stays_positive);
+    suite_test(s, "zero_channel", zero_channel);
+    suite_test(s, "frozen_scale_stays", frozen_scale_stays);
+    suite_test(s, "ranges_freeze_when_asked", ranges_freeze_when_asked);
+    suite_test(s, "names_the_layer", names_the_layer);
     suite_test(s, "refuses", refuses);
     return suite_run("qat_start", s);
 }

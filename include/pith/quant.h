@@ -43,11 +43,12 @@ enum {
    layers            other bits by layer name: "head=8,blocks.*=4"; the first shell pattern that matches counts
    skip              "stem.*,head": layers of these names stay in float; the model then has no integer form and is evaluated in
                      float, with a warning
-   samples           of the training images that ranges are taken from (pith_quantize); 0: 512
+   samples           of the training images that ranges are taken from (pith_quantize, pith_qat_from); 0: 512
    calib             how a range follows from what was seen; seed: which images
    lsq               scales are learned with the weights (pith_qat): 0: where fewer than 8 bits ask for it; 1: always;
                      -1: never
-   observe_steps     training steps before activations are quantized; 0: 20
+   observe_steps     pith_qat: training steps before activations are quantized; pith_qat_from: as how many steps its images count
+                     in the moving ranges; 0: 20
    freeze_ranges     training step from which ranges stay; 0: never
    freeze_bn         training step from which batch norms use running statistics only; 0: never
    momentum          of the moving ranges; 0: 0.01

@@ -56,7 +56,7 @@ typedef struct {
 #define QAT_OPTS(q)                                                                            \
     TEXT("lsq", 0, (q).lsq, "auto|on|off", "learned step sizes (default auto: below 8 bits)"), \
         INT("observe", 0, (q).observe, "STEPS", 1, 1 << 24,                                    \
-            "steps before activations are quantized (default 20)"),                            \
+            "as how many steps the first ranges count in their averages (default 20)"),        \
         REAL("freeze-after", 0, (q).freeze, "SHARE", 0.01, 1,                                  \
              "of the run; then ranges and batch norms stay as they are (default 0.5)")
 

@@ -1,5 +1,6 @@
 /* What weights must keep through a step. Masks: a held weight stays exactly zero, and with it its moments and its average.
-   Positive parameters (learned scales): a step that leads below zero is reflected there, as if |p| had been learned. */
+   Positive parameters (learned scales): a step that leads below zero is reflected there, as if |p| had been learned
+   (but for the moments, which go on as they were). */
 #include "train/train.h"
 
 #include <math.h>
@@ -25,7 +26,7 @@ static void reflect(pith_real *x, int64_t n)
 
 void pithp_opt_hold_segment(const pith_opt *o, const pithp_opt_seg *s)
 {
-    if (s->t->positive) {
+    if (s->t->positive && !s->t->frozen) {
         reflect(s->w, s->n);
         if (s->ema != NULL)
             reflect(s->ema, s->n);

@@ -177,44 +177,64 @@ static double largest(const pith_real *w, int64_t n)
     return most;
 }
 
-static pith_status fit_group(const layer_weights *l, int64_t group, double least)
+/* The scale of one group; at least `least`, which is also that of a group of zeros. */
+static pith_status fit_group(pith_ctx *c, const layer_weights *l, int64_t group, pith_fit_range range,
+                             double least, pith_real *scale)
 {
-    pith_ctx *c = l->f->g->ctx;
-    pith_real *scale = (pith_real *)l->f->in[PITHP_FQ_SCALE]->value + group;
     for (int64_t i = 0; i < l->per; i++)
         l->one[i] = l->w[place(l, group, i)];
-    least = PITHP_MAX(least, bias_floor(l, group));
     if (largest(l->one, l->per) == 0) {
         *scale = least > 0 ? (pith_real)(float)least : 1;
         return PITH_OK;
     }
     pith_linear q;
-    pith_linear_cfg f = { .bits = l->a->bits,
-                          .symmetric = true,
-                          .narrow = true,
-                          .min_scale = least,
-                          .range = l->a->bits < 8 ? PITH_FIT_MSE : PITH_FIT_MINMAX };
+    pith_linear_cfg f = {
+        .bits = l->a->bits, .symmetric = true, .narrow = true, .min_scale = least, .range = range
+    };
     pith_status s = pith_linear_fit(c, (const float *)(const void *)l->one, PITH_SHAPE(l->per), -1, f, &q);
     if (s == PITH_OK)
         *scale = q.scale;
     return s;
 }
 
-static pith_status fit_layer(pith_model *m, layer_weights *l)
+/* Whether all are finite; the least scale of a channel. */
+static pith_status begin_layer(pith_ctx *c, const layer_weights *l, const char *name, double *least)
 {
     for (int64_t i = 0; i < l->n; i++)
         if (!isfinite(l->w[i]))
-            return pithp_error(m->ctx, PITH_ENAN,
+            return pithp_error(c, PITH_ENAN,
                                "layer '%s': weight %lld is %g; train it again, or load a file that "
                                "is in order",
-                               layer(l->t), (long long)i, (double)l->w[i]);
-    double least = largest(l->w, l->n) / pithp_fq_qmax(l->a) * 0x1p-14;
-    for (int64_t g = 0; g < l->groups; g++) {
-        pith_status s = fit_group(l, g, least);
-        if (s != PITH_OK)
-            return s;
-    }
-    const pith_real *scale = l->f->in[PITHP_FQ_SCALE]->value;
+                               name, (long long)i, (double)l->w[i]);
+    *least = largest(l->w, l->n) / pithp_fq_qmax(l->a) * 0x1p-14;
+    return PITH_OK;
+}
+
+pith_status pithp_quant_learned_start(pith_ctx *c, const char *name, const pithp_fq_attr *a, pith_real *w,
+                                      pith_shape shape, pith_real *scale)
+{
+    layer_weights l = { .a = a, .w = w, .n = pithp_count(shape) };
+    double least;
+    l.groups = a->axis < 0 ? 1 : shape.d[a->axis];
+    l.per = l.n / l.groups;
+    l.one = PITHP_NEW_N(c, pith_real, l.per);
+    pith_status s = l.one == NULL ? PITH_ENOMEM : begin_layer(c, &l, name, &least);
+    for (int64_t g = 0; g < l.groups && s == PITH_OK; g++)
+        s = fit_group(c, &l, g, PITH_FIT_MSE, least, &scale[g]);
+    pithp_free(c, l.one);
+    return s;
+}
+
+static pith_status fit_layer(pith_model *m, layer_weights *l)
+{
+    const pith_fit_range range = l->a->bits < 8 ? PITH_FIT_MSE : PITH_FIT_MINMAX;
+    pith_real *scale = l->f->in[PITHP_FQ_SCALE]->value;
+    double least;
+    pith_status s = begin_layer(m->ctx, l, layer(l->t), &least);
+    for (int64_t g = 0; g < l->groups && s == PITH_OK; g++)
+        s = fit_group(m->ctx, l, g, range, PITHP_MAX(least, bias_floor(l, g)), &scale[g]);
+    if (s != PITH_OK)
+        return s;
     for (int64_t g = 0; g < l->groups; g++)
         for (int64_t i = 0; i < l->per; i++) {
             pith_real *w = &l->w[place(l, g, i)];

@@ -149,25 +149,6 @@ static pith_tensor *result_quant(pass *p, const pith_tensor *t, pith_tensor *y, 
 }
 
 /* ---- Weights ---- */
-/* Where a learned scale begins: the one that leaves the least squared error, of each group. */
-static bool learned_start(const pass *p, const pithp_fq_attr *a, const pith_real *w, pith_shape shape,
-                          pith_real *scale)
-{
-    pith_ctx *c = p->m->ctx;
-    const int64_t groups = a->axis < 0 ? 1 : shape.d[a->axis], n = pithp_count(shape);
-    const pith_linear_cfg f = { .bits = a->bits, .symmetric = true, .narrow = true, .range = PITH_FIT_MSE };
-    pith_linear *q = PITHP_NEW_N(c, pith_linear, groups);
-    float *v = PITHP_NEW_N(c, float, n);
-    for (int64_t i = 0; v != NULL && i < n; i++)
-        v[i] = (float)w[i];
-    const bool ok = q != NULL && v != NULL && pith_linear_fit(c, v, shape, a->axis, f, q) == PITH_OK;
-    for (int64_t g = 0; ok && g < groups; g++)
-        scale[g] = (pith_real)fmaxf(q[g].scale, 1e-8f);
-    pithp_free(c, q);
-    pithp_free(c, v);
-    return ok;
-}
-
 static int weight_bits(const pass *p, const pith_tensor *t)
 {
     int bits = t == p->first || t == p->last ? p->cfg->bits_ends : p->cfg->bits_weights;
@@ -175,7 +156,7 @@ static int weight_bits(const pass *p, const pith_tensor *t)
 }
 
 /* Behind the weights w of layer t. start: values to guess a learned scale from. */
-static pith_tensor *weight_quant(pass *p, const pith_tensor *t, pith_tensor *w, const pith_real *start)
+static pith_tensor *weight_quant(pass *p, const pith_tensor *t, pith_tensor *w, pith_real *start)
 {
     const pithp_integer *n = form(t);
     int64_t c = w->shape.d[n->axis];
@@ -191,7 +172,7 @@ static pith_tensor *weight_quant(pass *p, const pith_tensor *t, pith_tensor *w, 
     if (lsq) {
         a.mode = PITHP_FQ_FIXED;
         guess = PITHP_NEW_N(p->m->ctx, pith_real, scales);
-        if (guess == NULL || !learned_start(p, &a, start, w->shape, guess)) {
+        if (guess == NULL || pithp_quant_learned_start(p->m->ctx, layer(t), &a, start, w->shape, guess)) {
             pithp_free(p->m->ctx, guess);
             return poison(p);
         }

@@ -33,5 +33,9 @@ pith_status pithp_skip_check(const pith_model *m, const char *skip, const char *
 /* Ranges of the activations from images, then scales of the weights; weights become S*q. */
 pith_status pithp_quant_calibrate(pith_model *m, pith_data *d, const pith_quant_cfg *cfg);
 pith_status pithp_quant_weights(pith_model *m);
+/* Where learned scales of the weights w of the layer `name` begin: at those that leave the least squared error. PITH_ENAN: some
+   weight is not finite. */
+pith_status pithp_quant_learned_start(pith_ctx *c, const char *name, const pithp_fq_attr *a, pith_real *w,
+                                      pith_shape shape, pith_real *scale);
 
 #endif

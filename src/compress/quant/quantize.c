@@ -137,6 +137,8 @@ pith_status pith_qat_from(pith_model *m, pith_data *d, pith_quant_cfg cfg)
                         "quantization: the training split has no images to take ranges from");
     if (s != PITH_OK)
         return s;
+    if (d != NULL && cfg.freeze_ranges > 0) /* nodes count from observe_steps on */
+        cfg.freeze_ranges = PITHP_MIN(cfg.freeze_ranges + cfg.observe_steps, 1 << 24);
     pith_model *n = pith_model_clone(m);
     if (n == NULL)
         return m->ctx->status;
