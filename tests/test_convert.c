@@ -1,6 +1,7 @@
 /* What is left of a network quantized while training when it is converted: the same integers, and nothing else. */
 #include "file/model_file.h"
 #include "graph/model.h"
+#include "graph/rewrite.h"
 #include "fail_alloc.h"
 #include "quant_help.h"
 #include "quant_nets.h"
@@ -148,12 +149,75 @@ START_TEST(refuses_floats)
 }
 END_TEST
 
+/* ---- Graphs such as a file may hold: numbers that passes want to read are computed by an op ---- */
+typedef struct {
+    const char *op;
+    int operand;
+} doubled;
+
+/* The operand p of such an op becomes p + p. */
+static pith_tensor *record_doubled(pithp_rewrite *r, const pith_tensor *t, void *user)
+{
+    const doubled *w = user;
+    if (t->op == NULL || strcmp(t->op->name, w->op) != 0)
+        return pithp_rewrite_copy(r, t);
+    pith_tensor *in[PITH_OP_MAX_IN];
+    for (int i = 0; i < t->n_in; i++)
+        in[i] = pithp_rewrite_in(r, t, i);
+    in[w->operand] = pith_add(in[w->operand], in[w->operand]);
+    return pith_op_apply(t->op, t->attr, t->name, t->n_in, in);
+}
+
+static pith_model *with_doubled(const pith_model *m, const char *op, int operand)
+{
+    doubled w = { op, operand };
+    return pithp_model_map(m, record_doubled, &w);
+}
+
+START_TEST(computed_numbers)
+{
+    fit_setup s = trained();
+    const pith_quant_cfg halves = { .scheme = PITH_SCHEME_FLOAT16 };
+    for (int operand = 1; operand <= 2; operand++) {
+        pith_model *m = with_doubled(s.m, "batch_norm", operand);
+        ck_assert_msg(m != NULL, "%s", pith_error_text(s.c));
+        expect_in(s.c, pith_quantize(m, s.d, (pith_quant_cfg){ 0 }), PITH_EINVAL, "computed by an op");
+        expect_in(s.c, pith_quantize(m, NULL, halves), PITH_EINVAL, "computed by an op");
+        expect_in(s.c, pith_qat(m, (pith_quant_cfg){ 0 }), PITH_EINVAL, "op");
+        ck_assert_int_ge(pith_model_round_half(m), 0);
+        pith_model_free(m);
+    }
+    for (int operand = 3; operand <= 4; operand++) {
+        ck_assert(with_doubled(s.m, "batch_norm", operand) == NULL);
+        expect_in(s.c, pith_ctx_status(s.c), PITH_EINVAL, "is state");
+    }
+    ck_assert_int_eq(pith_qat_from(s.m, s.d, (pith_quant_cfg){ .samples = 32 }), PITH_OK);
+    fit(&s, 1, 0.005);
+    pith_integer_facts f;
+    pith_model *norm = with_doubled(s.m, "folded_batch_norm", 1), *bias = with_doubled(s.m, "dense", 2);
+    ck_assert_msg(norm != NULL && bias != NULL, "%s", pith_error_text(s.c));
+    expect_in(s.c, pith_integer_info(norm, &f), PITH_EINVAL, "computed by an op");
+    expect_in(s.c, pith_qat_convert(norm), PITH_EINVAL, "computed by an op");
+    expect_in(s.c, pith_integer_info(bias, &f), PITH_EINVAL, "layer 'head'");
+    ck_assert(with_doubled(s.m, "fake_quant", 2) == NULL);
+    expect_in(s.c, pith_ctx_status(s.c), PITH_EINVAL, "is state");
+    pith_model *scale = with_doubled(s.m, "fake_quant", 1); /* no quantized model, but it runs */
+    ck_assert_msg(scale != NULL && !pith_model_is_quantized(scale), "%s", pith_error_text(s.c));
+    ck_assert_int_ne(pith_integer_info(scale, &f), PITH_OK);
+    pith_ctx_clear(s.c);
+    pith_eval_result r;
+    ck_assert_int_eq(pith_evaluate(scale, s.d, PITH_VAL, 16, &r), PITH_OK);
+    pith_ctx_free(s.c);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("convert");
     tcase_add_loop_test(suite_case(s, "same_but_smaller"), same_but_smaller, 0, PITHP_LEN(kinds));
     suite_test(s, "keeps_masks", keeps_masks);
     suite_test(s, "refuses_floats", refuses_floats);
+    suite_test(s, "computed_numbers", computed_numbers);
     suite_test(s, "memory_runs_out", memory_runs_out);
     return suite_run("convert", s);
 }

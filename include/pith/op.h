@@ -101,7 +101,8 @@ struct pith_op {
         const pith_infer *q); /* multiply-adds of the inferred call, for pith_model_info; NULL: none */
     uint32_t reads;           /* PITH_READS_* */
     uint32_t no_grad;         /* bit i: operand i never gets a gradient (labels, statistics) */
-    uint32_t state;           /* bit i: operand i is state that a training forward updates */
+    uint32_t
+        state; /* bit i: operand i is state that a training forward updates; never a result of an op, unless it has a gradient */
     uint32_t
         positive; /* bit i: operand i, where it is a parameter, stays above zero: after a step of an optimiser that
                           led below, its elements' signs are dropped, and none stays below 2^-14 of the greatest */

@@ -98,6 +98,14 @@ static bool operands_ok(const pith_op *op, int n_in, pith_tensor *const *in, pit
                         op->name, i, in[i]->name ? in[i]->name : "");
             return false;
         }
+        if ((op->state & op->no_grad) >> i & 1 && in[i]->kind == PITHP_NODE_OP) {
+            pithp_error(
+                c, PITH_EINVAL,
+                "op %s: operand %d ('%s') is state, which training writes to, but here it is computed "
+                "by op %s; give a leaf or a parameter",
+                op->name, i, in[i]->name ? in[i]->name : "", in[i]->op->name);
+            return false;
+        }
     }
     return true;
 }

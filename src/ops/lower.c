@@ -9,7 +9,11 @@
 
 static const pithp_integer *form(const pith_tensor *t) { return t->op != NULL ? t->op->integer : NULL; }
 
-bool pithp_is_fake_quant(const pith_tensor *t) { return t->op == &pithp_op_fake_quant; }
+/* One whose scale an op computes is an op like any other: nobody can read its numbers off the graph. */
+bool pithp_is_fake_quant(const pith_tensor *t)
+{
+    return t->op == &pithp_op_fake_quant && t->in[PITHP_FQ_SCALE]->kind != PITHP_NODE_OP;
+}
 
 bool pithp_fq_of_activation(const pith_tensor *t)
 {
@@ -202,15 +206,28 @@ static int weights_const(pithp_lower *l, const weights *w)
     return id;
 }
 
-static bool bias_values(const pithp_site *s, int index, int64_t channels, pith_real *bias)
+/* False: there is none, or, with an error, it is no numbers. */
+static bool bias_values(const pithp_lower *l, const pithp_site *s, int index, int64_t channels,
+                        pith_real *bias)
 {
     const pith_tensor *b = s->t->n_in > index ? s->t->in[index] : NULL;
+    bool known = b == NULL || b->value != NULL;
+    for (int i = 1; i <= 4 && s->bn != NULL; i++)
+        known = known && s->bn->in[i]->value != NULL;
+    if (!known) {
+        pithp_error(
+            l->c, PITH_EINVAL,
+            "layer '%s': its bias, or what its batch norm has, is computed by an op; integers need numbers "
+            "that the model holds",
+            layer(s->t));
+        return false;
+    }
     if (s->bn != NULL) {
         pith_tensor *const *in = s->bn->in;
         pithp_folded_bias(((const pithp_folded_attr *)s->bn->attr)->eps, in[1]->value, in[2]->value,
                           in[3]->value, in[4]->value, channels, bias);
     }
-    for (int64_t i = 0; b != NULL && b->value != NULL && i < channels; i++)
+    for (int64_t i = 0; b != NULL && i < channels; i++)
         bias[i] += ((const pith_real *)b->value)[i];
     return s->bn != NULL || b != NULL;
 }
@@ -223,7 +240,7 @@ static int bias_const(pithp_lower *l, const weights *w)
     char *name = pithp_sprintf(l->c, "%s/bias", layer(w->s->t));
     int id = PITHP_QNONE;
     bool ok = b != NULL && q != NULL && name != NULL &&
-              bias_values(w->s, form(w->s->t)->weight + 1, w->channels, b);
+              bias_values(l, w->s, form(w->s->t)->weight + 1, w->channels, b);
     for (int64_t i = 0; ok && i < w->channels; i++) {
         float scale = w->bias_scale[w->n_scale == 1 ? 0 : i];
         ok = pithp_bias_quantize((double)b[i], scale, &q[i]);

@@ -71,6 +71,8 @@ static pith_tensor *biased(pithp_rewrite *r, const pith_tensor *t)
     const pith_tensor *conv = t->in[0];
     pith_ctx *c = r->from->ctx;
     const int64_t k = pithp_count(t->in[1]->shape);
+    if (!pithp_norm_known(t))
+        return NULL;
     pith_real *bias = PITHP_NEW_N(c, pith_real, k);
     char *name = pithp_sprintf(c, "%s.bias", pith_name(conv));
     pith_tensor *y = NULL;

@@ -44,6 +44,20 @@ const pith_tensor *pithp_quant_joined(const pith_tensor *t, const pith_tensor *c
     return n->clamps || normed ? u : NULL;
 }
 
+bool pithp_norm_known(const pith_tensor *bn)
+{
+    const pith_tensor *conv = bn->in[0], *b = conv->n_in > 2 ? conv->in[2] : NULL;
+    bool known = b == NULL || b->value != NULL;
+    for (int i = 1; i <= 4; i++)
+        known = known && bn->in[i]->value != NULL;
+    if (!known)
+        pithp_error(bn->g->ctx, PITH_EINVAL,
+                    "layer '%s': numbers of its batch norm or its bias are computed by an op, so batch norm "
+                    "cannot be folded into its weights",
+                    pith_name(conv));
+    return known;
+}
+
 /* ---- The pass ---- */
 typedef struct {
     const pith_tensor **users;
@@ -77,6 +91,8 @@ static pith_tensor *fold_one(pithp_rewrite *r, const pith_tensor *t)
     const pith_tensor *conv = t->in[0], *b = conv->n_in > 2 ? conv->in[2] : NULL;
     pith_ctx *c = r->from->ctx;
     int64_t k = pithp_count(t->in[1]->shape);
+    if (!pithp_norm_known(t))
+        return NULL;
     pith_real *scale = PITHP_NEW_N(c, pith_real, 2 * k), *shift = scale + k;
     char *name = pithp_sprintf(c, "%s.bias", pith_name(conv));
     pith_tensor *w = NULL, *bias = NULL;

@@ -215,6 +215,8 @@ static pith_tensor *folded_layer(pass *p, const pith_tensor *bn)
     pith_tensor *gamma = r->map[bn->in[1]->id], *beta = r->map[bn->in[2]->id], *mean = r->map[bn->in[3]->id],
                 *var = r->map[bn->in[4]->id];
     pithp_fold_attr fold = { .eps = norm->eps, .depthwise = form(t)->axis != 0 };
+    if (!pithp_norm_known(bn))
+        return poison(p);
     pith_real *start = folded_values(p, t, bn),
               *moved = PITHP_NEW_N(p->m->ctx, pith_real, pithp_count(mean->shape));
     pith_tensor *y = poison(p);

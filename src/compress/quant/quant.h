@@ -14,6 +14,10 @@ const pith_tensor *pithp_quant_joined(const pith_tensor *t, const pith_tensor *c
    pithp_free. NULL: no memory. */
 const pith_tensor **pithp_quant_users(const pith_model *m);
 
+/* Whether the batch norm behind a convolution and the convolution's bias are numbers that the model holds; else PITH_EINVAL: then
+   it cannot be folded. */
+bool pithp_norm_known(const pith_tensor *bn);
+
 /* A copy of m without batch norms behind convolutions: their scale is in the weights, their shift in a bias. */
 pith_model *pithp_fold_model(const pith_model *m);
 
