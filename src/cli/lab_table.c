@@ -49,7 +49,7 @@ const lab_row lab_rows[] = {
         "within 5 of float"),
 
     QAT("qat-w8a8", "int8, trained on", "", 6, LAB_TFLITE, "within 0.1 of float"),
-    QAT("qat-w4a8", "4-bit weights, trained on", "--bits-weights 4", 8, LAB_TFLITE, "within 0.3 of float"),
+    QAT("qat-w4a8", "4-bit weights, trained on", "--bits-weights 4", 12, LAB_TFLITE, "within 0.3 of float"),
     QAT("qat-w2a8", "2-bit weights, trained on", "--bits-weights 2 --optimizer adamw --lr 0.001", 16,
         LAB_TFLITE, "within 3 of float"),
     QAT("qat-w4a4", "4 bits, trained on", "--bits-weights 4 --bits-activations 4", 8, LAB_PACK,
