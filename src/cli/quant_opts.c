@@ -62,7 +62,11 @@ bool quant_opts_cfg(const quant_opts *q, const char *scheme, uint64_t seed, pith
 
 bool quant_few_bits(const quant_opts *q)
 {
-    return (q->bits_weights > 0 && q->bits_weights < 8) || (q->bits_activations > 0 && q->bits_activations < 8);
+    const int bits[] = { q->bits_weights, q->bits_activations, q->bits_ends };
+    bool few = false;
+    for (int i = 0; i < 3; i++)
+        few |= bits[i] > 0 && bits[i] < 8;
+    return few;
 }
 
 bool qat_opts_cfg(const quant_opts *q, const qat_opts *a, int64_t steps, pith_quant_cfg *f)
