@@ -18,10 +18,10 @@
             promise                                                                                          \
     }
 /* A shared value's gradient is the sum over all weights that have it: Adam takes no notice of how many these are. */
-#define SHARED(id, title, family, from, bits, ends, words, lr, epochs, promise)                  \
+#define SHARED(id, title, family, from, bits, words, lr, epochs, promise)                        \
     {                                                                                            \
         id, title, family, from, "quantize",                                                     \
-            "--scheme codebook --bits-weights " bits " --bits-ends " ends words,                 \
+            "--scheme codebook --bits-weights " bits " --bits-ends " bits words,                 \
             "--optimizer adamw --lr " lr " --warmup 0.1", epochs, 1.2, 0, LAB_PACK_HALF, promise \
     }
 
@@ -55,9 +55,9 @@ const lab_row lab_rows[] = {
     QAT("qat-w4a4", "4 bits, trained on", "--bits-weights 4 --bits-activations 4", 8, LAB_PACK,
         "within 1.5 of float"),
 
-    SHARED("code4", "16 shared values a layer, trained", "codebook", "float", "4", "4", "", "0.0003", 1, ""),
-    SHARED("code2", "4 shared values a layer (ends 256), trained", "codebook", "float", "2", "8",
-           " --keep-norms", "0.001", 8, "within 2 of float"),
+    SHARED("code4", "16 shared values a layer, trained", "codebook", "float", "4", "", "0.0003", 1, ""),
+    SHARED("code2", "4 shared values a layer, trained", "codebook", "float", "2", " --keep-norms", "0.001", 8,
+           "within 2 of float"),
 
     PRUNE("prune50", "half of the weights at zero", "--target 0.5 --layers HEAD=0.5", "within 0.3 of float"),
     PRUNE("prune80", "80% of the weights at zero", "--target 0.8 --layers HEAD=0.8", "within 1 of float"),
@@ -73,9 +73,9 @@ const lab_row lab_rows[] = {
     { "prune80-int8", "80% at zero, then int8", "combination", "prune80", "quantize", "", NULL, 0, 0, 600,
       LAB_TFLITE, "" },
     SHARED("prune80-code4", "80% at zero, 16 shared values (deep compression)", "combination", "prune80", "4",
-           "4", "", "0.0003", 1, "16 times smaller, within 1 of float"),
+           "", "0.0003", 1, "16 times smaller, within 1 of float"),
     SHARED("prune90-code4", "90% at zero, 16 shared values (deep compression)", "combination", "prune90", "4",
-           "4", "", "0.0003", 4, "25 times smaller, within 2.5 of float"),
+           "", "0.0003", 4, "25 times smaller, within 2.5 of float"),
     { "channels50-int8", "half of the multiply-adds, int8", "combination", "channels50", "quantize", "", NULL,
       0, 0, 600, LAB_TFLITE, "" },
     { "student-int8", "half width, int8", "combination", "student", "quantize", "", NULL, 0, 0, 600,
