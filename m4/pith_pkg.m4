@@ -45,3 +45,17 @@ AC_DEFUN([PITH_TRY_LDFLAGS],
   AC_MSG_RESULT([$pith_ok])
   AS_IF([test $pith_ok = yes], [$1="$$1 $pith_flag"])
 done])
+
+# PITH_TRY_RUN_LDFLAGS(VAR, FLAGS): the same, and what the linker makes of tables of pointers has to run. Not when cross-compiling.
+AC_DEFUN([PITH_TRY_RUN_LDFLAGS],
+[for pith_flag in $2; do
+  AC_MSG_CHECKING([whether programs linked with $pith_flag run])
+  pith_save_LDFLAGS=$LDFLAGS pith_save_CFLAGS=$CFLAGS
+  LDFLAGS="$LDFLAGS -pie $pith_flag" CFLAGS="$CFLAGS -fPIE"
+  AC_RUN_IFELSE([AC_LANG_SOURCE([[static const char *const table[] = { "a", "b" };
+    int main(int n, char **v) { (void)v; return table[n - 1][0] != 'a'; }]])],
+    [pith_ok=yes], [pith_ok=no], [pith_ok=no])
+  LDFLAGS=$pith_save_LDFLAGS CFLAGS=$pith_save_CFLAGS
+  AC_MSG_RESULT([$pith_ok])
+  AS_IF([test $pith_ok = yes], [$1="$$1 $pith_flag"])
+done])

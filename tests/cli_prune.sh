@@ -45,6 +45,26 @@ works ./pith unpack "$dir/weights.pack" -o "$dir/again.pith" -q
 works ./pith pack "$dir/again.pith" -o "$dir/again.pack" -q
 works cmp "$dir/again.pack" "$dir/weights.pack"
 
+# The same of a .tflite, which keeps every byte, runs packed, and has nothing to round.
+works ./pith export "$dir/weights/last.pith" -o "$dir/weights.tflite" -q
+works ./pith pack "$dir/weights.tflite" -o "$dir/weights.tflp" --json
+holds "its size" "$(number "$dir/log" bytes) == $(wc -c <"$dir/weights.tflp") && $(number "$dir/log" ratio) > 1.6"
+works ./pith pack "$dir/weights.tflite" -o "$dir/weights.tflp"
+has "$dir/log" 'packed, all of it'
+works ./pith unpack "$dir/weights.tflp" -o "$dir/again.tflite" -q
+works cmp "$dir/again.tflite" "$dir/weights.tflite"
+picture=$(find "$dir/set" -name '*.png' -o -name '*.jpg' -o -name '*.ppm' | sed 1q)
+works ./pith run "$dir/weights.tflite" "$picture" --json
+cp "$dir/log" "$dir/plain.json"
+works ./pith run "$dir/weights.tflp" "$picture" --json
+cp "$dir/log" "$dir/packed.json"
+works cmp "$dir/packed.json" "$dir/plain.json"
+refuses 2 'no --half' "$no" ./pith pack "$dir/weights.tflite" --half -o "$no"
+refuses 2 'no --integers' "$no" ./pith pack "$dir/weights.tflp" --integers -o "$no"
+refuses 1 'expected a model file' "$no" ./pith export "$dir/weights.tflp" -f onnx -o "$no"
+head -c 2000 "$dir/weights.tflp" >"$dir/cut.tflp"
+refuses 1 'cut.tflp.*damaged or cut short' "$no" ./pith unpack "$dir/cut.tflp" -o "$no"
+
 # Channels that go: fewer parameters; 16 at a time unless told otherwise.
 works ./pith prune "$float" --granularity channel --remove --target 0.3 --out "$dir/channels" "$@"
 ./pith info "$dir/channels/last.pith" --json >"$dir/channels.json"

@@ -1,7 +1,7 @@
-/* pith/pack.h: model files made as small as their numbers allow, after Han, Mao, Dally, "Deep compression", ICLR 2016: for each
-   tensor its elements, their codes, or the places and codes of those that are not zero, in Huffman codes; whichever is least.
-   Nothing is lost: what a packed file unpacks to is the model file, byte for byte. pith_model_load and whatever reads models reads
-   packed ones too. */
+/* pith/pack.h: model files and .tflite files made as small as their numbers allow, after Han, Mao, Dally, "Deep compression", ICLR
+   2016: for each tensor its elements, their codes, or the places and codes of those that are not zero, in Huffman codes; whichever
+   is least. Nothing is lost: what a packed file unpacks to is the file, byte for byte. pith_model_load and whatever reads models
+   reads packed ones too. */
 #ifndef PITH_PACK_H
 #define PITH_PACK_H
 
@@ -30,7 +30,19 @@ typedef struct {
    errors   as pith_model_save. Since 0.1. */
 PITH_API pith_status pith_model_pack(const pith_model *m, const char *path, pith_pack_sizes *sizes);
 
-/* Writes the model file that a packed one holds.
+/* Writes a .tflite packed, which pith_rt_open, pith_runner_open and pith_import_tflite take as they take the plain file. tflite
+   may be packed already.
+   sizes    NULL, or filled in: file is the .tflite, weights are its constants of two dimensions and more (zero: at their zero
+            point); floats, int8 and their gzip are 0
+   errors   PITH_ENOTFOUND, PITH_EIO: a path; PITH_EFORMAT: no .tflite, or a damaged one; PITH_ENOMEM. Nothing is then written.
+            Since 0.1. */
+PITH_API pith_status pith_pack_tflite(pith_ctx *c, const char *tflite, const char *path,
+                                      pith_pack_sizes *sizes);
+
+/* Whether a file is a .tflite, packed or not, by its first bytes. False, too: it is not to be read. Since 0.1. */
+PITH_API bool pith_is_tflite(const char *path);
+
+/* Writes the model file or .tflite that a packed one holds.
    errors   PITH_ENOTFOUND, PITH_EIO; PITH_EFORMAT: it is not packed, or damaged. Nothing is then written. Since 0.1. */
 PITH_API pith_status pith_unpack(pith_ctx *c, const char *packed, const char *path);
 

@@ -8,8 +8,9 @@
        pith_rt_free(rt);
 
    The file is mapped, and its weights are read where they lie; beside the map there is one arena for the activations and some
-   kilobytes: libpith-rt reads an op, prepares it, runs it and forgets it. The bytes that come out are those of TensorFlow Lite Micro's reference kernels. A file is hostile
-   until checked: nothing in it can make these functions read or write where they should not, or divide by zero; it must not
+   kilobytes: libpith-rt reads an op, prepares it, runs it and forgets it. A packed file (pith pack, pith_pack_tflite) is unpacked
+   into memory as it is opened and runs like the plain one, byte for byte; nothing stays mapped then. The bytes that come out are
+   those of TensorFlow Lite Micro's reference kernels. A file is hostile until checked: nothing in it can make these functions read or write where they should not, or divide by zero; it must not
    change while it is open. */
 #ifndef PITH_RT_H
 #define PITH_RT_H
@@ -30,14 +31,16 @@ typedef struct {
     void *alloc_user;
 } pith_rt_cfg;
 
-/* Opens a model: maps the file, checks all of it and lays out the arena.
+/* Opens a model: maps the file or unpacks it, checks all of it and lays out the arena. Unpacking takes, until it is done, memory for
+   the largest block of weights twice or three times beside what stays.
    ownership  the caller's: pith_rt_free
    errors     NULL: no memory at all. Else pith_rt_status says how it went, and a model that failed can only be asked for its
-              error: PITH_ENOTFOUND, PITH_EIO (the path); PITH_EFORMAT (no .tflite, or a damaged one); PITH_EINVAL (an op
+              error: PITH_ENOTFOUND, PITH_EIO (the path); PITH_EFORMAT (no .tflite, or a damaged one, packed or not); PITH_EINVAL (an op
               that there is no integer form of here, by name); PITH_ENOMEM. Since 0.1. */
 PITH_API pith_rt *pith_rt_open(const char *path, pith_rt_cfg cfg);
 
-/* The same of n bytes in memory, which must stay while the model lives and be aligned to 16 bytes. Since 0.1. */
+/* The same of n bytes in memory, which must stay while the model lives and be aligned to 16 bytes. Packed ones need neither: they
+   are done with when this returns. Since 0.1. */
 PITH_API pith_rt *pith_rt_open_memory(const void *p, size_t n, pith_rt_cfg cfg);
 
 PITH_API void pith_rt_free(pith_rt *rt); /* NULL is allowed */
@@ -66,8 +69,8 @@ PITH_API bool pith_rt_output(const pith_rt *rt, int i, pith_rt_tensor *t);
    errors   PITH_EINVAL: rt failed to open. Since 0.1. */
 PITH_API pith_status pith_rt_run(pith_rt *rt, const void *const *inputs, void *const *outputs);
 
-/* Bytes of memory: the arena of activations; the heap beyond it (the map is not counted); the model's own; and its
-   multiply-adds. Since 0.1. */
+/* Bytes of memory: the arena of activations; the heap beyond it (the map is not counted; what a packed file was unpacked to is);
+   the model's own, of the file as it was opened, packed or not; and its multiply-adds. Since 0.1. */
 typedef struct {
     size_t arena, heap, model;
     int64_t macs;

@@ -19,7 +19,7 @@ PITH_API pith_model *pith_import_tflite(pith_ctx *c, const char *path);
 
 typedef struct pith_runner pith_runner;
 
-/* Opens a model file or a .tflite, by its content.
+/* Opens a model file or a .tflite, either of them packed or not, by its content.
    ownership  the context's
    errors     NULL; those of pith_model_load and pith_import_tflite. Since 0.1. */
 PITH_API pith_runner *pith_runner_open(pith_ctx *c, const char *path);

@@ -31,6 +31,7 @@ const char *pithp_kind(const void *data, size_t n)
         const char *what;
     } known[] = { { PITHP_MAGIC_CACHE, 0, "a data set's cache of decoded photographs" },
                   { PITHP_MAGIC_PACKED, 0, "a packed model" },
+                  { PITHP_MAGIC_PACKED_TFLITE, 0, "a packed TensorFlow Lite model" },
                   { PITHP_MAGIC_STORE, 0, "a store of a teacher's outputs" },
                   { "TFL3", 4, "a TensorFlow Lite model" } };
     if (pithp_is_old_cache(p, n))

@@ -1,6 +1,7 @@
 /* deploy/rt.c: the integer runtime by itself: a file and what runs it. It makes a context of its own, without BLAS and
    threads. */
 #include "deploy/rt_engine.h"
+#include "deploy/tflite/bytes.h"
 #include <string.h>
 
 #ifdef PITHP_SMALL /* libpith-rt */
@@ -11,8 +12,7 @@ static const pithp_rt_engine *const engine = &pithp_rt_plan;
 
 struct pith_rt {
     pith_ctx ctx;
-    pithp_map map;
-    size_t bytes;      /* of the model */
+    pithp_tfl_bytes bytes;
     pithp_rt_run *run; /* NULL: it failed */
 };
 
@@ -26,7 +26,6 @@ static pith_rt *new_rt(pith_rt_cfg cfg)
         return NULL;
     rt->ctx = first;
     rt->ctx.threads = 1;
-    rt->map.fd = -1;
     pithp_ring_open(&rt->ctx);
     if (!cfg.alloc != !cfg.release)
         pithp_error(&rt->ctx, PITH_EINVAL, "pith_rt_cfg has %s without %s; expected both or none",
@@ -34,27 +33,26 @@ static pith_rt *new_rt(pith_rt_cfg cfg)
     return rt;
 }
 
-static void load(pith_rt *rt, const char *name, const void *p, size_t n)
+static void load(pith_rt *rt, const char *name)
 {
     pithp_tfl_file f;
-    rt->bytes = n;
-    if (!rt->ctx.status && !pithp_tfl_open(&rt->ctx, &f, name, p, n))
+    if (!rt->ctx.status && !pithp_tfl_open(&rt->ctx, &f, name, rt->bytes.p, rt->bytes.n))
         rt->run = engine->open(&f);
 }
 
 pith_rt *pith_rt_open(const char *path, pith_rt_cfg cfg)
 {
     pith_rt *rt = new_rt(cfg);
-    if (rt && !rt->ctx.status && !pithp_map_open(&rt->ctx, &rt->map, path))
-        load(rt, path, rt->map.p, rt->map.n);
+    if (rt && !rt->ctx.status && !pithp_tfl_bytes_open(&rt->ctx, &rt->bytes, path))
+        load(rt, path);
     return rt;
 }
 
 pith_rt *pith_rt_open_memory(const void *p, size_t n, pith_rt_cfg cfg)
 {
     pith_rt *rt = new_rt(cfg);
-    if (rt)
-        load(rt, "the model", p, n);
+    if (rt && !rt->ctx.status && !pithp_tfl_bytes_of(&rt->ctx, &rt->bytes, "the model", p, n))
+        load(rt, "the model");
     return rt;
 }
 
@@ -63,7 +61,7 @@ void pith_rt_free(pith_rt *rt)
     if (!rt)
         return;
     pithp_ring_close(&rt->ctx);
-    pithp_map_close(&rt->map);
+    pithp_tfl_bytes_close(&rt->ctx, &rt->bytes);
     pith_ctx last = rt->ctx; /* pithp_free counts in it while the block goes */
     pithp_free(&last, rt);
 }
@@ -93,7 +91,8 @@ pith_rt_facts pith_rt_info(const pith_rt *rt)
     if (!rt || !rt->run)
         return (pith_rt_facts){ 0 };
     size_t arena = engine->arena(rt->run);
-    return (pith_rt_facts){
-        .arena = arena, .heap = rt->ctx.bytes - arena, .model = rt->bytes, .macs = engine->macs(rt->run)
-    };
+    return (pith_rt_facts){ .arena = arena,
+                            .heap = rt->ctx.bytes - arena,
+                            .model = rt->bytes.stored,
+                            .macs = engine->macs(rt->run) };
 }

@@ -20,7 +20,7 @@ static void destroy(pith_ctx *c, pithp_obj *o)
     if (r->owns_model)
         pith_model_free(r->m);
     pithp_tfl_labels_free(c, &r->labels);
-    pithp_map_close(&r->map);
+    pithp_tfl_bytes_close(c, &r->bytes);
     pithp_free(c, r->name);
     pithp_free(c, r->in);
     pithp_free(c, r->out);
@@ -41,7 +41,6 @@ static pith_runner *new_runner(pith_ctx *c, const char *name, const char *format
         return NULL;
     r->c = c;
     r->format = format;
-    r->map.fd = -1;
     r->obj.destroy = destroy; /* owned when all it holds has been made: it is destroyed before them then */
     r->name = pithp_strdup(c, name);
     return r;
@@ -92,9 +91,9 @@ static pith_status begin(pith_runner *r)
 static pith_status open_tflite(pith_runner *r, const char *path)
 {
     pithp_tfl_file f;
-    pith_status s = pithp_tfl_open(r->c, &f, path, r->map.p, r->map.n);
+    pith_status s = pithp_tfl_open(r->c, &f, path, r->bytes.p, r->bytes.n);
     if (!s)
-        s = pithp_tfl_labels_read(r->c, r->map.p, r->map.n, path, &r->labels);
+        s = pithp_tfl_labels_read(r->c, r->bytes.p, r->bytes.n, path, &r->labels);
     if (s)
         return s;
     if (pithp_tfl_is_int8(&f))
@@ -106,7 +105,10 @@ static pith_status open_tflite(pith_runner *r, const char *path)
     return r->c->status;
 }
 
-static bool is_tflite(const pithp_map *m) { return m->n >= 8 && !memcmp(m->p + 4, PITHP_TFL_IDENTIFIER, 4); }
+static bool is_tflite(const pithp_tfl_bytes *b)
+{
+    return b->n >= 8 && !memcmp(b->p + 4, PITHP_TFL_IDENTIFIER, 4);
+}
 
 /* The file's last part, without its ending. */
 static const char *base_name(const char *path)
@@ -118,12 +120,12 @@ static const char *base_name(const char *path)
 pith_runner *pith_runner_open(pith_ctx *c, const char *path)
 {
     pith_runner *r = new_runner(c, base_name(path), ".pith");
-    pith_status s = r ? pithp_map_open(c, &r->map, path) : c->status;
-    if (!s && is_tflite(&r->map)) {
+    pith_status s = r ? pithp_tfl_bytes_open(c, &r->bytes, path) : c->status;
+    if (!s && is_tflite(&r->bytes)) {
         r->format = ".tflite";
         s = open_tflite(r, path);
     } else if (!s) {
-        pithp_map_close(&r->map);
+        pithp_tfl_bytes_close(c, &r->bytes);
         r->owns_model = (r->m = pith_model_load(c, path)) != NULL;
         s = c->status;
     }
@@ -146,14 +148,13 @@ pith_runner *pith_runner_of(pith_model *m)
 
 pith_model *pith_import_tflite(pith_ctx *c, const char *path)
 {
-    pithp_map map;
+    pithp_tfl_bytes b;
     pithp_tfl_file f;
     pithp_tfl_labels labels = { 0 };
     pith_model *m = NULL;
-    if (c->status || pithp_map_open(c, &map, path))
+    if (c->status || pithp_tfl_bytes_open(c, &b, path))
         return NULL;
-    if (!pithp_tfl_open(c, &f, path, map.p, map.n) &&
-        !pithp_tfl_labels_read(c, map.p, map.n, path, &labels)) {
+    if (!pithp_tfl_open(c, &f, path, b.p, b.n) && !pithp_tfl_labels_read(c, b.p, b.n, path, &labels)) {
         if (pithp_tfl_is_int8(&f))
             pithp_error(
                 c, PITH_EINVAL,
@@ -167,7 +168,7 @@ pith_model *pith_import_tflite(pith_ctx *c, const char *path)
         m = NULL;
     }
     pithp_tfl_labels_free(c, &labels);
-    pithp_map_close(&map);
+    pithp_tfl_bytes_close(c, &b);
     return m;
 }
 

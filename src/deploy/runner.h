@@ -2,6 +2,7 @@
 #ifndef PITHP_RUNNER_H
 #define PITHP_RUNNER_H
 
+#include "deploy/tflite/bytes.h"
 #include "deploy/tflite/labels.h"
 #include "graph/model.h"
 #include "graph/qplan.h"
@@ -12,7 +13,7 @@ struct pith_runner {
     pith_ctx *c;
     char *name;
     const char *format;
-    pithp_map map; /* of a .tflite: the graph's constants lie in it */
+    pithp_tfl_bytes bytes; /* of a .tflite: the graph's constants lie in it */
     pithp_tfl_labels labels;
     pith_model *m;   /* NULL: integers of a .tflite */
     pithp_qgraph *g; /* NULL: it runs in float */

@@ -1,10 +1,16 @@
-/* file/pack.h: the packed form of a model file, after Han, Mao, Dally, "Deep compression", ICLR 2016: what it unpacks to is the
-   model file, byte for byte. All numbers little-endian; codes stand in bits, the highest of a byte first.
+/* file/pack.h: the packed form of a model file or a .tflite, after Han, Mao, Dally, "Deep compression", ICLR 2016: what it unpacks
+   to is the file, byte for byte. All numbers little-endian; codes stand in bits, the highest of a byte first.
 
-       "PITHPACK"  version u32 (1)  bytes of the model file u64  their CRC-32 u32  CRC-32 of all that follows u32
-       the model file's header as text: bytes u32, then LZ77 in Huffman codes
-       blocks, in the order of the data: each begins at a byte
-   A block is a tensor; small vectors of four-byte numbers of one last name (.bias, .scale) are one block together.
+       "PITHPACK"  version u32 (1)  bytes of the file u64  their CRC-32 u32  CRC-32 of all that follows u32
+       text: bytes u32, then LZ77 in Huffman codes
+       blocks: each begins at a byte
+   Of a model file the text is its header, and a block is a tensor, in the order of the data; small vectors of four-byte numbers
+   of one last name (.bias, .scale) are one block together.
+
+   A .tflite has "PITHTFLP" in place of "PITHPACK". Its blocks are ranges of the file, and the text says where they were:
+       ranges u32, and for each: bytes that stay before it u32, its bytes u32 (PITHP_PACK_LEAST at least), group u8
+       all bytes that stay
+   Ranges of one group are one block together; group 0: a block of its own. Groups come first, by their numbers.
 
    A block: form (2 bits), and but for RAW, width (7), table (1), [table: entries - 1 (8), entries (width each)].
        RAW     the bytes as they are (from the next byte on)
@@ -21,7 +27,8 @@
 #include "base/kind.h"
 #include "file/safetensors.h"
 
-#define PITHP_PACK_MAGIC PITHP_MAGIC_PACKED
+#define PITHP_PACK_MAGIC        PITHP_MAGIC_PACKED
+#define PITHP_PACK_MAGIC_TFLITE PITHP_MAGIC_PACKED_TFLITE
 enum {
     PITHP_PACK_VERSION = 1,
     PITHP_PACK_HEAD = 28,
@@ -30,6 +37,10 @@ enum {
         8192, /* what is beyond PITHP_PACK_FREE unpacks to no more than so many times its size */
     PITHP_PACK_FREE = 1 << 26,
     PITHP_PACK_VECTOR = 16384, /* most elements of a small vector */
+    PITHP_PACK_LEAST = 32,     /* of a .tflite: bytes of a range; */
+    PITHP_PACK_RANGE = 9,      /* bytes that say where one was; */
+    PITHP_PACK_RANGES = 8192,  /* most ranges; */
+    PITHP_PACK_GROUPS = 255,   /* groups, which are the first blocks */
     PITHP_HUFF_MOST = 15,      /* bits of a code */
     PITHP_HUFF_SYMBOLS = 288,
     PITHP_LZ_LITERALS = 256, /* symbols from there on are lengths, by their bucket */
@@ -61,16 +72,56 @@ typedef struct {
 bool pithp_unhuff_read(pithp_unbits *b, int symbols, pithp_unhuff *h);
 int pithp_unhuff_get(pithp_unbits *b, const pithp_unhuff *h);
 
-/* ---- Blocks ---- */
-/* Which block each tensor of a file belongs to, [tensors]; blocks are numbered in the order of their first tensors. -1: no memory. */
-int pithp_pack_blocks(const pithp_st_file *f, int *block_of);
-/* Copies between the tensors of a block and one stretch of bytes; gives its size. to NULL: only that. */
-size_t pithp_pack_gather(const pithp_st_file *f, const int *block_of, int block, uint8_t *to);
+/* ---- Parts of a file: the readers' common ground (unpack.c) ---- */
+/* Bytes that belong to a block; a block is all its parts, in their order. */
+typedef struct {
+    uint8_t *p;
+    size_t bytes;
+    int block;
+    pithp_st_dtype dtype; /* for who packs */
+} pithp_pack_part;
 
+/* Copies the parts of a block into one stretch of bytes; gives its size. to NULL: only that. */
+size_t pithp_pack_gather(const pithp_pack_part *parts, size_t n, int block, uint8_t *to);
+
+uint64_t pithp_unpack_number(const uint8_t *p, int bytes); /* little-endian */
+/* PITH_EFORMAT, with what is wrong. */
+pith_status pithp_unpack_bad(pith_ctx *c, const char *path, const char *what);
+/* Checks a head of PITHP_PACK_HEAD bytes (the magic apart) and what it says of the rest. *bytes: of the unpacked file. */
+pith_status pithp_unpack_head(pith_ctx *c, const char *path, const uint8_t *p, size_t n, size_t *bytes);
+uint32_t pithp_unpack_size(pithp_unbits *b); /* four bytes; those before a text */
+/* n bytes of text. False: it makes no sense. */
+bool pithp_unpack_text(pithp_unbits *b, uint8_t *to, size_t n);
+/* A block. to: zeros. *s: PITH_ENOMEM if that is why it is false. */
+bool pithp_unpack_block(pith_ctx *c, pithp_unbits *b, uint8_t *to, size_t bytes, pith_status *s);
+/* Blocks 0 to blocks - 1, into their parts. */
+pith_status pithp_unpack_parts(pith_ctx *c, const char *path, pithp_unbits *b, const pithp_pack_part *parts,
+                               size_t n, int blocks);
+/* Nothing stands behind, and what came out is what went in. b->p: the packed file. */
+pith_status pithp_unpack_end(pith_ctx *c, const char *path, pithp_unbits *b, const uint8_t *out,
+                             size_t bytes);
+
+/* ---- Model files (unpack_st.c) ---- */
 bool pithp_is_packed(const void *p, size_t n);
+
+/* The tensors of a file as parts, [tensors]; blocks are numbered in the order of their first tensors. How many; -1: no memory. */
+int pithp_pack_parts(const pithp_st_file *f, pithp_pack_part *parts);
 
 /* Unpacks and opens: f holds the unpacked bytes (f->own, f->own_bytes) until it is closed.
    errors   PITH_EFORMAT (path, and what was expected), PITH_ENOMEM; f is then closed. */
 pith_status pithp_unpack(pith_ctx *c, pithp_st_file *f, const char *path, const void *p, size_t n);
+
+/* ---- .tflite files (unpack_tflite.c) ---- */
+bool pithp_is_packed_tflite(const void *p, size_t n);
+
+/* n bytes at p, aligned to 16, in a block `own` to be given to pithp_free. */
+typedef struct {
+    void *own;
+    uint8_t *p;
+    size_t n;
+} pithp_unpacked;
+
+/* errors   as pithp_unpack; *u is then all zero. */
+pith_status pithp_unpack_tflite(pith_ctx *c, pithp_unpacked *u, const char *path, const void *p, size_t n);
 
 #endif

@@ -3,22 +3,23 @@
 
 #include <string.h>
 
+static unsigned next_bit(pithp_unbits *b)
+{
+    const size_t at = b->at++;
+    return b->p[at / 8] >> (7 - at % 8) & 1;
+}
+
 uint32_t pithp_unbits_get(pithp_unbits *b, int n)
 {
-    uint64_t v = 0;
+    uint32_t v = 0;
     if ((size_t)n > 8 * b->n - b->at) {
         b->over = true;
         b->at = 8 * b->n;
         return 0;
     }
-    for (int left = n; left > 0;) {
-        int room = 8 - (int)(b->at % 8), take = PITHP_MIN(left, room);
-        unsigned byte = b->p[b->at / 8] >> (room - take);
-        v = v << take | (byte & ((1u << take) - 1));
-        b->at += (size_t)take;
-        left -= take;
-    }
-    return (uint32_t)v;
+    while (n-- > 0)
+        v = v << 1 | next_bit(b);
+    return v;
 }
 
 void pithp_unbits_byte(pithp_unbits *b) { b->at = (b->at + 7) / 8 * 8; }
@@ -66,8 +67,7 @@ int pithp_unhuff_get(pithp_unbits *b, const pithp_unhuff *h)
             b->over = true;
             return h->symbol[0];
         }
-        code |= b->p[b->at / 8] >> (7 - b->at % 8) & 1;
-        b->at++;
+        code |= (int)next_bit(b);
         if (code - first < h->count[l])
             return h->symbol[index + code - first];
         index += h->count[l];

@@ -1,4 +1,4 @@
-/* compress/pack/pack.h: the writer of packed model files (the format: file/pack.h). */
+/* compress/pack/pack.h: the writer of packed files (the format: file/pack.h). */
 #ifndef PITHP_COMPRESS_PACK_H
 #define PITHP_COMPRESS_PACK_H
 
@@ -36,6 +36,18 @@ static inline void pithp_huff_put(pithp_tobits *b, const pithp_huff *h, int symb
 }
 /* Sum of the ideal lengths, in bits: n log2 n - sum of count log2 count. */
 double pithp_entropy_bits(const int64_t *count, int symbols);
+
+/* ---- Files (write.c) ---- */
+/* Blocks 0 to blocks - 1 of the parts, and on to a whole byte. *ideal as of pithp_pack_block. */
+pith_status pithp_pack_write(pithp_tobits *b, const pithp_pack_part *parts, size_t n, int blocks,
+                             double *ideal);
+/* The packed file of a head with this magic and the body; p, n: what it unpacks to. packed: empty; freed with pithp_free(.p).
+   errors   PITH_ENOMEM; PITH_EINVAL: no reader would believe its size. */
+pith_status pithp_pack_file(const pithp_tobits *body, const char *magic, const uint8_t *p, size_t n,
+                            pithp_tobits *packed);
+/* Sizes of files: the one that was packed, p; packed; gzip's; the bound. The rest 0. */
+void pithp_pack_sizes(const pithp_tobits *packed, const uint8_t *p, size_t n, double ideal,
+                      pith_pack_sizes *sizes);
 
 /* ---- Parts of a file ---- */
 void pithp_pack_text(pithp_tobits *b, const uint8_t *text, size_t n);

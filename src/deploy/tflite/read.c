@@ -16,16 +16,19 @@ static pith_status broken(pithp_tfl_file *f, const char *what, int64_t i)
                        f->b.where, what, number, f->b.fault);
 }
 
-static pith_status refuse(const pithp_tfl_file *f, const char *what, int64_t i, const char *fmt, ...)
-    PITH_PRINTF(4, 5);
-static pith_status refuse(const pithp_tfl_file *f, const char *what, int64_t i, const char *fmt, ...)
+/* "PATH: tensor 3 ('NAME') ..."; name NULL: it has none. */
+static pith_status refuse(const pithp_tfl_file *f, const char *what, int64_t i, const char *name,
+                          const char *fmt, ...) PITH_PRINTF(5, 6);
+static pith_status refuse(const pithp_tfl_file *f, const char *what, int64_t i, const char *name,
+                          const char *fmt, ...)
 {
     char text[512];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    return pithp_error(f->c, PITH_EFORMAT, "%s: %s %lld %s", f->path, what, (long long)i, text);
+    return pithp_error(f->c, PITH_EFORMAT, "%s: %s %lld%s%.80s%s %s", f->path, what, (long long)i,
+                       name ? " ('" : "", name ? name : "", name ? "')" : "", text);
 }
 
 pith_status pithp_tfl_node_error(const pithp_tfl_file *f, const pithp_tfl_node *n, pith_status code,
@@ -44,17 +47,19 @@ pith_status pithp_tfl_node_error(const pithp_tfl_file *f, const pithp_tfl_node *
 static pith_status counts(pithp_tfl_file *f, size_t subgraphs)
 {
     if (subgraphs != 1)
-        return refuse(f, "the model has", (int64_t)subgraphs, "subgraphs; expected 1 (no IF, WHILE or CALL)");
+        return refuse(f, "the model has", (int64_t)subgraphs, NULL,
+                      "subgraphs; expected 1 (no IF, WHILE or CALL)");
     if (f->tensors.n < 1 || f->tensors.n > PITHP_TFL_MOST_TENSORS)
-        return refuse(f, "the model has", (int64_t)f->tensors.n, "tensors; expected 1 to %d",
+        return refuse(f, "the model has", (int64_t)f->tensors.n, NULL, "tensors; expected 1 to %d",
                       PITHP_TFL_MOST_TENSORS);
     if (f->ops.n < 1 || f->ops.n > PITHP_TFL_MOST_OPS)
-        return refuse(f, "the model has", (int64_t)f->ops.n, "ops; expected 1 to %d", PITHP_TFL_MOST_OPS);
+        return refuse(f, "the model has", (int64_t)f->ops.n, NULL, "ops; expected 1 to %d",
+                      PITHP_TFL_MOST_OPS);
     if (f->inputs.n < 1 || f->inputs.n > PITHP_TFL_MOST_IO)
-        return refuse(f, "the model has", (int64_t)f->inputs.n, "inputs; expected 1 to %d",
+        return refuse(f, "the model has", (int64_t)f->inputs.n, NULL, "inputs; expected 1 to %d",
                       PITHP_TFL_MOST_IO);
     if (f->outputs.n < 1 || f->outputs.n > PITHP_TFL_MOST_IO)
-        return refuse(f, "the model has", (int64_t)f->outputs.n, "outputs; expected 1 to %d",
+        return refuse(f, "the model has", (int64_t)f->outputs.n, NULL, "outputs; expected 1 to %d",
                       PITHP_TFL_MOST_IO);
     return PITH_OK;
 }
@@ -83,7 +88,7 @@ pith_status pithp_tfl_open(pith_ctx *c, pithp_tfl_file *f, const char *path, con
     if (f->b.fault)
         return broken(f, "the model", -1);
     if (version != PITHP_TFL_VERSION)
-        return refuse(f, "has the schema version", version, "; expected %d", PITHP_TFL_VERSION);
+        return refuse(f, "has the schema version", version, NULL, "; expected %d", PITHP_TFL_VERSION);
     return counts(f, subgraphs.n);
 }
 
@@ -105,20 +110,20 @@ pithp_fbr_vec pithp_tfl_metadata(pithp_tfl_file *f, const char *name)
 static pith_status shape_of(pithp_tfl_file *f, pithp_tfl_view *v, pithp_fbr_vec dims)
 {
     if (dims.n > PITH_MAX_DIMS)
-        return refuse(f, "tensor", v->id, "('%.80s') has %zu dimensions; expected at most %d", v->name,
-                      dims.n, PITH_MAX_DIMS);
+        return refuse(f, "tensor", v->id, v->name, "has %zu dimensions; expected at most %d", dims.n,
+                      PITH_MAX_DIMS);
     v->shape.ndim = (int)dims.n;
     for (size_t i = 0; i < dims.n; i++) {
         v->shape.d[i] = pithp_fbr_i32(dims, i);
         if (v->shape.d[i] < 1)
-            return refuse(f, "tensor", v->id,
-                          "('%.80s') has the size %lld in dimension %zu; expected 1 or more", v->name,
-                          (long long)v->shape.d[i], i);
+            return refuse(f, "tensor", v->id, v->name,
+                          "has the size %lld in dimension %zu; expected 1 or more", (long long)v->shape.d[i],
+                          i);
     }
     if (!dims.n)
         v->shape = PITH_SHAPE(1);
     if (!pithp_count_ok(v->shape, &v->count) || v->count > INT32_MAX)
-        return refuse(f, "tensor", v->id, "('%.80s') has more than 2^31-1 elements", v->name);
+        return refuse(f, "tensor", v->id, v->name, "has more than 2^31-1 elements");
     return PITH_OK;
 }
 
@@ -126,27 +131,27 @@ static pith_status data_of(pithp_tfl_file *f, pithp_tfl_view *v, int64_t buffer)
 {
     size_t size = pithp_tfl_type_bytes(v->type);
     if (buffer >= (int64_t)f->buffers.n)
-        return refuse(f, "tensor", v->id, "('%.80s') has its data in buffer %lld of %zu", v->name,
-                      (long long)buffer, f->buffers.n);
+        return refuse(f, "tensor", v->id, v->name, "has its data in buffer %lld of %zu", (long long)buffer,
+                      f->buffers.n);
     pithp_fbr_table b = pithp_fbr_item(&f->b, f->buffers, (size_t)buffer);
     pithp_fbr_vec data = pithp_fbr_vector(b, TFL_BUFFER_DATA, 1);
     if (f->b.fault)
         return broken(f, "buffer", buffer);
     if (pithp_fbr_int(b, BUFFER_OFFSET, 8, 0) || pithp_fbr_int(b, BUFFER_SIZE, 8, 0))
-        return refuse(f, "buffer", buffer, "lies outside the FlatBuffer; expected its data inside");
+        return refuse(f, "buffer", buffer, NULL, "lies outside the FlatBuffer; expected its data inside");
     if (!data.n)
         return PITH_OK;
     if (buffer == 0)
-        return refuse(f, "buffer", 0, "holds %zu bytes; expected none (it stands for \"no data\")", data.n);
+        return refuse(f, "buffer", 0, NULL, "holds %zu bytes; expected none (it stands for \"no data\")",
+                      data.n);
     if (!size)
-        return refuse(f, "tensor", v->id, "('%.80s') is a constant of the type %s, which is not known here",
-                      v->name, pithp_tfl_type_name(v->type));
+        return refuse(f, "tensor", v->id, v->name, "is a constant of the type %s, which is not known here",
+                      pithp_tfl_type_name(v->type));
     if (data.n != (size_t)v->count * size)
-        return refuse(f, "tensor", v->id, "('%.80s') has %zu bytes of data; its shape and type take %zu",
-                      v->name, data.n, (size_t)v->count * size);
+        return refuse(f, "tensor", v->id, v->name, "has %zu bytes of data; its shape and type take %zu",
+                      data.n, (size_t)v->count * size);
     if ((size_t)(data.p - f->b.p) % size)
-        return refuse(f, "tensor", v->id, "('%.80s') has its data at a byte that is no multiple of %zu",
-                      v->name, size);
+        return refuse(f, "tensor", v->id, v->name, "has its data at a byte that is no multiple of %zu", size);
     v->data = data.p;
     return PITH_OK;
 }
@@ -154,15 +159,15 @@ static pith_status data_of(pithp_tfl_file *f, pithp_tfl_view *v, int64_t buffer)
 static pith_status zeros_of(pithp_tfl_file *f, pithp_tfl_view *v, pithp_fbr_vec zeros)
 {
     if (zeros.n && zeros.n != (size_t)v->n_scale)
-        return refuse(f, "tensor", v->id, "('%.80s') has %d scales and %zu zero points; expected as many",
-                      v->name, v->n_scale, zeros.n);
+        return refuse(f, "tensor", v->id, v->name, "has %d scales and %zu zero points; expected as many",
+                      v->n_scale, zeros.n);
     for (size_t i = 0; i < zeros.n; i++) {
         int64_t z = pithp_fbr_le64(zeros.p + 8 * i);
         if (z < INT32_MIN || z > INT32_MAX || (i && z != v->zero))
-            return refuse(f, "tensor", v->id,
-                          "('%.80s') has the zero point %lld at index %zu; expected an int32 that all "
+            return refuse(f, "tensor", v->id, v->name,
+                          "has the zero point %lld at index %zu; expected an int32 that all "
                           "channels share",
-                          v->name, (long long)z, i);
+                          (long long)z, i);
         v->zero = (int32_t)z;
     }
     return PITH_OK;
@@ -177,36 +182,35 @@ static pith_status quantization_of(pithp_tfl_file *f, pithp_tfl_view *v, pithp_f
     if (f->b.fault)
         return broken(f, "the quantization of tensor", v->id);
     if (details)
-        return refuse(f, "tensor", v->id,
-                      "('%.80s') has a quantization of kind %u; expected scales and zero "
+        return refuse(f, "tensor", v->id, v->name,
+                      "has a quantization of kind %u; expected scales and zero "
                       "points",
-                      v->name, details);
+                      details);
     if (!scales.n)
-        return zeros.n ? refuse(f, "tensor", v->id, "('%.80s') has zero points without scales", v->name)
-                       : PITH_OK;
+        return zeros.n ? refuse(f, "tensor", v->id, v->name, "has zero points without scales") : PITH_OK;
     if (v->shape.ndim == 1 && axis > 0 && axis < PITH_MAX_DIMS)
         axis = 0; /* older converters gave biases the axis of their weights */
     if (scales.n > 1 && (axis < 0 || axis >= v->shape.ndim || (int64_t)scales.n != v->shape.d[axis]))
-        return refuse(f, "tensor", v->id,
-                      "('%.80s') has %zu scales along dimension %lld; expected one, or one for each index of "
+        return refuse(f, "tensor", v->id, v->name,
+                      "has %zu scales along dimension %lld; expected one, or one for each index of "
                       "a dimension it has",
-                      v->name, scales.n, (long long)axis);
+                      scales.n, (long long)axis);
     v->n_scale = (int)scales.n;
     v->axis = scales.n > 1 ? (int)axis : 0;
     v->scale = (const float *)(const void *)scales.p;
     for (size_t i = 0; i < scales.n; i++)
         if (!isfinite(pithp_fbr_lef(scales.p + 4 * i)) || !(pithp_fbr_lef(scales.p + 4 * i) > 0))
-            return refuse(f, "tensor", v->id,
-                          "('%.80s') has the scale %g at index %zu; expected a finite "
+            return refuse(f, "tensor", v->id, v->name,
+                          "has the scale %g at index %zu; expected a finite "
                           "number above 0",
-                          v->name, (double)pithp_fbr_lef(scales.p + 4 * i), i);
+                          (double)pithp_fbr_lef(scales.p + 4 * i), i);
     return zeros_of(f, v, zeros);
 }
 
 pith_status pithp_tfl_view_get(pithp_tfl_file *f, int64_t i, pithp_tfl_view *v)
 {
     if (i < 0 || i >= (int64_t)f->tensors.n)
-        return refuse(f, "there is no tensor", i, "(there are %zu)", f->tensors.n);
+        return refuse(f, "there is no tensor", i, NULL, "(there are %zu)", f->tensors.n);
     pithp_fbr_table t = pithp_fbr_item(&f->b, f->tensors, (size_t)i);
     *v = (pithp_tfl_view){ .id = (int)i, .type = (int)pithp_fbr_u8(t, TFL_TENSOR_TYPE, TFL_FLOAT32) };
     v->name = pithp_fbr_string(t, TFL_TENSOR_NAME);
@@ -218,7 +222,7 @@ pith_status pithp_tfl_view_get(pithp_tfl_file *f, int64_t i, pithp_tfl_view *v)
     if (f->b.fault)
         return broken(f, "tensor", i);
     if (variable || sparse)
-        return refuse(f, "tensor", i, "('%.80s') is %s; expected a plain one", v->name,
+        return refuse(f, "tensor", v->id, v->name, "is %s; expected a plain one",
                       variable ? "a variable" : "sparse");
     pith_status s = shape_of(f, v, dims);
     if (!s)
@@ -231,7 +235,8 @@ pith_status pithp_tfl_view_get(pithp_tfl_file *f, int64_t i, pithp_tfl_view *v)
 static pith_status code_of(pithp_tfl_file *f, pithp_tfl_node *n, int64_t index)
 {
     if (index >= (int64_t)f->codes.n)
-        return refuse(f, "op", n->id, "has the operator code %lld of %zu", (long long)index, f->codes.n);
+        return refuse(f, "op", n->id, NULL, "has the operator code %lld of %zu", (long long)index,
+                      f->codes.n);
     pithp_fbr_table t = pithp_fbr_item(&f->b, f->codes, (size_t)index);
     int64_t old = pithp_fbr_int(t, TFL_CODE_DEPRECATED, 1, 0),
             code = pithp_fbr_int(t, TFL_CODE_BUILTIN, 4, 0);
@@ -239,7 +244,7 @@ static pith_status code_of(pithp_tfl_file *f, pithp_tfl_node *n, int64_t index)
     n->code = (int)PITHP_MAX(old, code);
     if (f->b.fault)
         return broken(f, "operator code", index);
-    return n->code < 0 ? refuse(f, "op", n->id, "has the operator number %d", n->code) : PITH_OK;
+    return n->code < 0 ? refuse(f, "op", n->id, NULL, "has the operator number %d", n->code) : PITH_OK;
 }
 
 pith_status pithp_tfl_node_get(pithp_tfl_file *f, size_t i, pithp_tfl_node *n)
