@@ -67,7 +67,7 @@ static pith_status counts(pithp_tfl_file *f, size_t subgraphs)
 pith_status pithp_tfl_open(pith_ctx *c, pithp_tfl_file *f, const char *path, const void *p, size_t n)
 {
     *f = (pithp_tfl_file){ .c = c, .path = path, .b = { .p = p, .n = n } };
-    if ((uintptr_t)p % 16 || *(const uint8_t *)&(const uint16_t){ 1 } != 1)
+    if ((n > 0 && (uintptr_t)p % 16) || *(const uint8_t *)&(const uint16_t){ 1 } != 1)
         return pithp_error(c, PITH_EINVAL,
                            "%s: its bytes are not aligned to 16, or this machine is big-endian: "
                            "data is used where it lies",
