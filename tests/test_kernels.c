@@ -239,7 +239,7 @@ static void check_backward(const bn_case *k, const pithp_env *e, int act, bool a
         ck_assert(fabs((double)out.p[i] - (p + q + d + old)) <= 3e-6 * size);
     }
     pithp_bn_reduce(e, k->dz.p, k->y.p, k->scale.p, k->shift.p, k->mean.p, (pithp_act)act, k->rows, k->c,
-                    k->s1.p, k->s2.p, scratch.p);
+                    k->s1.p, k->s2.p, NULL, scratch.p);
     pithp_ref_bn_reduce(k->dz.p, k->y.p, k->scale.p, k->shift.p, k->mean.p, (pithp_act)act, k->rows, k->c,
                         s1.p, s2.p);
     for (int64_t j = 0; j < k->c; j++) {

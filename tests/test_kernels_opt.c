@@ -1,4 +1,4 @@
-/* The optimisers' kernels against their formulas in double, on every instruction set. */
+/* The kernels of optimisers and of learned scales against their formulas in double, on every instruction set. */
 #include "kernels_help.h"
 
 static void check_close(const buf *a, const double *want, const char *what)
@@ -68,11 +68,51 @@ START_TEST(optimisers)
 }
 END_TEST
 
+/* act(scale*x + shift) under a learned step: what its gradient sums. */
+static void check_learned(const pithp_kern *k, pithp_act act, int64_t rows, int64_t c, bool affine,
+                          pithp_rand *r)
+{
+    const double s = 0.25, lo = act == PITHP_ACT_NONE ? -7 : 0, hi = act == PITHP_ACT_NONE ? 8 : 15;
+    buf x = buf_random(rows * c, r), dy = buf_random(rows * c, r), scale = buf_random(c, r),
+        shift = buf_random(c, r);
+    double want = 0, size = 0;
+    for (int64_t i = 0; i < rows * c; i++) {
+        if (i % 5 == 0)
+            x.p[i] *= 8; /* past the bounds */
+        const double z =
+            (double)x.p[i] * (affine ? (double)scale.p[i % c] : 1) + (affine ? (double)shift.p[i % c] : 0);
+        const double v = (double)(pith_real)pithp_ref_act(act, z) / s, q = round(v);
+        const double term = (double)dy.p[i] * (q < lo ? lo : q > hi ? hi : q - v);
+        want += term;
+        size += fabs(term);
+        if (fabs(fabs(v) - floor(fabs(v)) - 0.5) < 1e-4) /* a tie, which float may take the other way */
+            size += 1e5 * fabs((double)dy.p[i]);
+    }
+    const double got = k->affine_fq_scale_grad(x.p, dy.p, affine ? scale.p : NULL, affine ? shift.p : NULL,
+                                               act, rows, c, (pith_real)s, (pith_real)lo, (pith_real)hi);
+    ck_assert_msg(fabs(got - want) <= 1e-5 * size, "%s %d, %lld x %lld: %.9g, %.9g", k->isa, (int)act,
+                  (long long)rows, (long long)c, got, want);
+    buf_free(&x), buf_free(&dy), buf_free(&scale), buf_free(&shift);
+}
+
+START_TEST(learned_scales)
+{
+    static const pithp_act acts[] = { PITHP_ACT_NONE, PITHP_ACT_RELU, PITHP_ACT_RELU6 };
+    pithp_rand r = test_rand(8);
+    EACH_ISA(i)
+    for (size_t w = 0; w < PITHP_LEN(widths); w++)
+        for (int a = 0; a < 6; a++)
+            check_learned(pithp_kern_get((pithp_isa)i), acts[a % 3], 1 + (int64_t)w % 5 * 40,
+                          PITHP_MAX(widths[w], 1), a < 3, &r);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("kernels_opt");
     TCase *t = suite_case(s, "kernels_opt");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, optimisers);
+    tcase_add_test(t, learned_scales);
     return suite_run("kernels_opt", s);
 }

@@ -155,54 +155,6 @@ START_TEST(every_op)
 }
 END_TEST
 
-/* ---- The fused step against its parts, ranges active ---- */
-static void one_step(pith_model *m, bool no_fuse, pith_real *grads)
-{
-    pith_ctx *c = pith_model_ctx(m);
-    pith_tensor *label = pith_model_add_input(m, "label", PITH_I32, PITH_SCALAR);
-    pith_tensor *loss = pith_cross_entropy(pith_model_output(m), label, (pith_cross_entropy_cfg){ 0 });
-    pith_plan *p =
-        pith_plan_new(&loss, 1, (pith_plan_cfg){ .batch = MANY, .train = true, .no_fuse = no_fuse });
-    ck_assert_msg(p != NULL, "%s", pith_error_text(c));
-    for (int i = 0; i < MANY; i++)
-        ((int32_t *)pith_plan_input(p, label))[i] = i % 2;
-    memcpy(pith_plan_input(p, pith_model_input(m)), images(), sizeof(pith_real) * MANY * PIXELS);
-    memset(m->grads, 0, (size_t)m->n_params * sizeof *m->grads);
-    ck_assert_int_eq(pith_plan_forward(p, MANY, 0), PITH_OK);
-    ck_assert_int_eq(pith_plan_backward(p), PITH_OK);
-    memcpy(grads, m->grads, (size_t)m->n_params * sizeof *grads);
-    pith_plan_free(p);
-}
-
-START_TEST(fused_as_unfused)
-{
-    fit_setup s = trained();
-    ck_assert_int_eq(pith_qat(s.m, (pith_quant_cfg){ .observe_steps = 2 }), PITH_OK);
-    fit(&s, 1, 0.005);
-    pith_model *twin = pith_model_clone(s.m);
-    pith_real *a = malloc((size_t)s.m->n_params * sizeof *a), *b = malloc((size_t)s.m->n_params * sizeof *b);
-    one_step(s.m, false, a);
-    one_step(twin, true, b);
-    double dot = 0, aa = 0,
-           bb = 0; /* one rounding that falls the other way changes a little here and there */
-    for (int64_t i = 0; i < s.m->n_params; i++) {
-        dot += (double)a[i] * (double)b[i];
-        aa += (double)a[i] * (double)a[i];
-        bb += (double)b[i] * (double)b[i];
-    }
-    ck_assert_msg(aa > 0 && dot / sqrt(aa * bb) > 0.999 && fabs(aa / bb - 1) < 0.01,
-                  "gradients: cosine %.6f, sizes %g and %g", dot / sqrt(aa * bb), sqrt(aa), sqrt(bb));
-    int64_t state = s.m->n_weights - s.m->n_params;
-    for (int64_t i = 0; i < state; i++) {
-        double x = (double)s.m->weights[s.m->n_params + i], y = (double)twin->weights[s.m->n_params + i];
-        ck_assert_msg(fabs(x - y) <= 1e-3 * (1 + fabs(x)), "state %d: %g, unfused %g", (int)i, x, y);
-    }
-    free(a);
-    free(b);
-    pith_ctx_free(s.c);
-}
-END_TEST
-
 /* ---- A stopped run goes on to the same bits ---- */
 static int stop_after;
 static volatile int stop_now;
@@ -386,7 +338,6 @@ int main(void)
     suite_test(s, "after_training", after_training);
     tcase_add_loop_test(suite_case(s, "while_training"), while_training, 0, 3);
     suite_test(s, "every_op", every_op);
-    suite_test(s, "fused_as_unfused", fused_as_unfused);
     suite_test(s, "resumes", resumes);
     suite_test(s, "dead_channels", dead_channels);
     suite_test(s, "bad_settings", bad_settings);

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define PITH_OP_MAX_IN 8
+#define PITH_OP_MAX_IN 10
 
 /* One operand or the result of a call. */
 typedef struct {

@@ -55,7 +55,7 @@ static void bn_backward(const pith_call *k)
     int64_t c = k->in[1].shape.d[0], rows = pithp_count(k->in[0].shape) / c;
     pithp_bn_vec v = pithp_bn_vectors(k->aux, c);
     pithp_bn_reduce(e, k->out.grad, k->in[0].data, v.scale, v.shift, v.mean, PITHP_ACT_NONE, rows, c, v.s1,
-                    v.s2, k->scratch);
+                    v.s2, NULL, k->scratch);
     pithp_clear_grad(&k->in[1]);
     pithp_clear_grad(&k->in[2]);
     pithp_bn_back_coef(&v, k->train && !a->frozen, rows, c, k->in[1].grad, k->in[2].grad);

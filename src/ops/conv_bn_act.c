@@ -144,7 +144,7 @@ static void fused_backward(const pith_call *k)
     const pith_real *y = saved_y(k, g.k), *dz = k->out.grad;
 
     if (!leaves_raw(k->op))
-        pithp_bn_reduce(e, dz, y, v.scale, v.shift, v.mean, a->act, rows, g.k, v.s1, v.s2, k->scratch);
+        pithp_bn_reduce(e, dz, y, v.scale, v.shift, v.mean, a->act, rows, g.k, v.s1, v.s2, NULL, k->scratch);
     for (int i = W; i <= BETA; i++)
         pithp_clear_grad(&k->in[i]);
     pithp_bn_back_coef(&v, batch_stats(k), rows, g.k, k->in[GAMMA].grad, k->in[BETA].grad);

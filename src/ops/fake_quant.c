@@ -190,6 +190,8 @@ static void forward(const pith_call *k)
 }
 
 /* ---- Backward ---- */
+double pithp_fq_step(const pithp_fq_attr *a, int64_t n) { return 1 / sqrt((double)n * pithp_fq_qmax(a)); }
+
 static void pass_through(const pith_call *k)
 {
     int64_t n = pithp_count(k->out.shape);
@@ -218,7 +220,7 @@ static void backward(const pith_call *k)
     if (sums == NULL)
         return;
     int64_t n = f.outer * f.inner / (a->samples ? x->shape.d[0] : 1);
-    double g = 1 / sqrt((double)n * pithp_fq_qmax(a));
+    double g = pithp_fq_step(a, n);
     pithp_clear_grad(scale);
     for (int64_t i = 0; i < f.c; i++)
         scale->grad[i] += (pith_real)(g * sums[i]);

@@ -47,6 +47,9 @@ void pithp_fq_choose_weights(const pithp_fq_attr *a, const pith_real *lo, const 
 /* The whole number that x becomes, as TFLite's QUANTIZE has it. */
 int pithp_fq_quantize(const pithp_fq_attr *a, pith_real x, pith_real scale, int zero);
 
+/* What a learned scale's gradient is multiplied by: n values of a sample share it. */
+double pithp_fq_step(const pithp_fq_attr *a, int64_t n);
+
 /* How files may hold weights that are quantized already (graph.h, pithp_stored). */
 bool pithp_stored_fake_quant(const pith_tensor *user, int operand, pithp_stored *how);
 

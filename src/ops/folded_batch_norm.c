@@ -142,7 +142,7 @@ static void backward(const pith_call *k)
     int64_t c = k->in[GAMMA].shape.d[0], rows = pithp_count(k->in[Y].shape) / c;
     pithp_folded_vec v = pithp_folded_vectors(k->aux, c);
     pithp_bn_reduce(e, k->out.grad, k->in[Y].data, v.bn.scale, v.bn.shift, v.bn.mean, PITHP_ACT_NONE, rows, c,
-                    v.bn.s1, v.bn.s2, k->scratch);
+                    v.bn.s1, v.bn.s2, NULL, k->scratch);
     pithp_clear_grad(&k->in[GAMMA]);
     pithp_clear_grad(&k->in[BETA]);
     pithp_folded_back_coef(&v.bn, v.dg, v.batch[0] != 0, rows, c, k->in[GAMMA].grad, k->in[BETA].grad);

@@ -47,9 +47,6 @@ bool pithp_fuse_quant_conv(const pith_tensor *t, single_fn single, void *arg, pi
     pithp_quant_conv_attr a = { .act = PITHP_ACT_NONE };
     const pith_tensor *at = t, *norm = NULL;
     if (pithp_fq_of_activation(t)) {
-        /* a learned scale has a gradient of its own, so in training its node stays */
-        if (f->train && t->in[PITHP_FQ_SCALE]->kind == PITHP_NODE_PARAM)
-            return false;
         a.out = t;
         at = down(t, single, arg, f);
     }
@@ -71,6 +68,8 @@ bool pithp_fuse_quant_conv(const pith_tensor *t, single_fn single, void *arg, pi
     a.w = pithp_is_fake_quant(at->in[1]) ? at->in[1] : NULL;
     a.x = pithp_grid_of(at->in[0]);
     operands(f, at, norm);
+    if (f->train && a.out != NULL && a.out->in[PITHP_FQ_SCALE]->kind == PITHP_NODE_PARAM)
+        f->in[PITHP_QC_SCALE] = a.out->in[PITHP_FQ_SCALE]; /* it has a gradient */
     f->op = &pithp_op_quant_conv;
     memcpy(f->attr.bytes, &a, sizeof a);
     return true;

@@ -3,7 +3,7 @@
    Training: the convolution writes y and takes its statistics while the tile is in cache; one more pass normalises,
    activates, quantizes and looks at the range. Backward: clipping joins the activation's derivative: both ask whether
    scale*y + shift lies between two bounds, which is relu6's question about a shifted y, so that batch norm's and the
-   convolution's backward passes are those of a float layer.
+   convolution's backward passes are those of a float layer. A learned scale's gradient is summed in batch norm's first pass.
 
    In inference nothing moves any more, and the step computes what the integer engine computes: the convolution runs on whole numbers, exact while sums stay below 2^24, and its sums are rescaled by
    the contract's own function. Layers whose sums may be larger are computed in float (and may differ by one).
@@ -31,11 +31,12 @@ static pithp_conv geometry_of(const pith_call *k)
 /* ---- Memory: aux holds the vectors, the bounds of the derivative, then y (training) ---- */
 enum {
     EXTRA = 3
-}; /* vectors: scale and shift of the derivative's question; whether it is asked, or the bias */
+}; /* vectors: scale and shift of the derivative's question; whether it is asked, or the bias. Then one number: the result's
+      scale, 0 while it is not quantized */
 
 static size_t vector_bytes(int64_t k)
 {
-    return ((PITHP_FOLDED_VECTORS + EXTRA) * (size_t)k * sizeof(pith_real) + 63) / 64 * 64;
+    return (((PITHP_FOLDED_VECTORS + EXTRA) * (size_t)k + 1) * sizeof(pith_real) + 63) / 64 * 64;
 }
 
 static pith_real *extra(const pith_call *k, int64_t c, int i)
@@ -234,6 +235,14 @@ static void question(const pith_call *k, int64_t c, const pith_real *scale, cons
     }
 }
 
+/* Bounds of the result's integers less its zero point. */
+static void whole_bounds(const quant *q, pith_real *lo, pith_real *hi)
+{
+    const int z = pithp_fq_zero(q->a, q->zero[0]);
+    *lo = (pith_real)(pithp_fq_qmin(q->a) - z);
+    *hi = (pith_real)(pithp_fq_qmax(q->a) - z);
+}
+
 /* Scale and shift of the result from y, into v; batch: y's statistics are in v. */
 static void coefficients(const pith_call *k, const pithp_folded_vec *v, bool batch, int64_t rows, int64_t c)
 {
@@ -268,12 +277,11 @@ static void float_forward(const pith_call *k, const pithp_conv *g, const pithp_f
         shift = v->bn.shift;
     }
     question(k, g->k, scale, shift, out);
-    pith_real range[2], s = out != NULL && out->on ? out->scale[0] : 0, z = 0;
+    pith_real range[2], s = out != NULL && out->on ? out->scale[0] : 0, lo = 0, hi = 0;
     if (s > 0)
-        z = (pith_real)pithp_fq_zero(out->a, out->zero[0]);
-    pithp_affine_fq(e, f.y, scale, shift, a->act, rows, g->k, s,
-                    out ? (pith_real)pithp_fq_qmin(out->a) - z : 0,
-                    out ? (pith_real)pithp_fq_qmax(out->a) - z : 0, k->out.data, range, k->scratch);
+        whole_bounds(out, &lo, &hi);
+    extra(k, g->k, EXTRA)[0] = s;
+    pithp_affine_fq(e, f.y, scale, shift, a->act, rows, g->k, s, lo, hi, k->out.data, range, k->scratch);
     if (out != NULL && out->looks)
         pithp_fq_look(out->a, range, out->seen, out->scale, out->zero);
 }
@@ -302,6 +310,32 @@ static void forward(const pith_call *k)
 }
 
 /* ---- Backward ---- */
+/* Clears the gradient of a learned scale; what its sum is made of, or NULL where there is none. */
+static pithp_learned *learned_of(const pith_call *k, const pithp_conv *g, const pithp_folded_vec *v,
+                                 pithp_learned *l)
+{
+    const attr_t *a = k->attr;
+    const pith_real s = extra(k, g->k, EXTRA)[0];
+    pithp_clear_grad(&k->in[PITHP_QC_SCALE]);
+    if (k->in[PITHP_QC_SCALE].grad == NULL || !(s > 0))
+        return NULL;
+    const quant out = quant_of(a->out, true);
+    *l = (pithp_learned){ .act = a->act, .s = s };
+    whole_bounds(&out, &l->lo, &l->hi);
+    if (a->norm) {
+        l->scale = v->bn.scale;
+        l->shift = v->bn.shift;
+    }
+    return l;
+}
+
+/* How many values of a sample (or of all) share the result's scale. */
+static int64_t shared(const attr_t *a, const pithp_conv *g)
+{
+    const pithp_fq_attr *f = a->out->attr;
+    return g->n * g->p * g->q * g->k / (f->samples ? g->n : 1);
+}
+
 static void backward(const pith_call *k)
 {
     const attr_t *a = k->attr;
@@ -314,7 +348,11 @@ static void backward(const pith_call *k)
     pithp_act act = clip ? PITHP_ACT_RELU6 : PITHP_ACT_NONE;
     for (int i = PITHP_QC_W; i <= PITHP_QC_BETA; i++)
         pithp_clear_grad(&k->in[i]);
-    pithp_bn_reduce(e, dz, y, qs, qt, v.bn.mean, act, rows, g.k, v.bn.s1, v.bn.s2, k->scratch);
+    pithp_learned learned, *learns = learned_of(k, &g, &v, &learned);
+    pithp_bn_reduce(e, dz, y, qs, qt, v.bn.mean, act, rows, g.k, v.bn.s1, v.bn.s2, learns, k->scratch);
+    if (learns != NULL)
+        k->in[PITHP_QC_SCALE].grad[0] +=
+            (pith_real)(learned.sum * pithp_fq_step(a->out->attr, shared(a, &g)));
     if (a->norm) {
         pithp_folded_back_coef(&v.bn, v.dg, v.batch[0] != 0, rows, g.k, k->in[PITHP_QC_GAMMA].grad,
                                k->in[PITHP_QC_BETA].grad);

@@ -13,6 +13,7 @@ enum {
     PITHP_QC_MEAN,
     PITHP_QC_VAR,
     PITHP_QC_RUNS,
+    PITHP_QC_SCALE, /* of the result, where it is learned; else absent */
     PITHP_QC_IN
 };
 

@@ -2,6 +2,8 @@
 #include "kernels/float/tile.h"
 #include <string.h>
 
+enum { RECORD = 3 }; /* times C reals: what a tile leaves */
+
 typedef struct {
     const pithp_env *e;
     const pith_real *x, *y, *scale, *shift, *mean, *res, *a, *b, *d;
@@ -9,6 +11,7 @@ typedef struct {
     int64_t rows, tile, c, slots;
     pithp_act act;
     bool flag, stream;
+    const pithp_learned *learned;
 } bn_args;
 
 static int64_t tiles_most(int64_t rows, int64_t width)
@@ -16,14 +19,14 @@ static int64_t tiles_most(int64_t rows, int64_t width)
     return pithp_ceil_div(rows, pithp_tile_cap(width)) + 16;
 }
 
-size_t pithp_bn_scratch(int64_t rows, int64_t c) { return pithp_piece(tiles_most(rows, 2 * c) * 3 * c); }
+size_t pithp_bn_scratch(int64_t rows, int64_t c) { return pithp_piece(tiles_most(rows, 2 * c) * RECORD * c); }
 
 static void stats_tile(void *arg, int64_t t, int thread)
 {
     const bn_args *a = arg;
     int64_t r = t * a->tile, rows = pithp_i64min(a->tile, a->rows - r);
     const pith_real *x = a->x + r * a->c;
-    pith_real *record = a->part + t * 3 * a->c;
+    pith_real *record = a->part + t * RECORD * a->c;
     (void)thread;
     pithp_stats_begin(x, rows, a->c, record, a->e->k);
     pithp_stats_add(x, rows, a->c, record, a->e->k);
@@ -83,17 +86,20 @@ void pithp_affine_act(const pithp_env *e, const pith_real *x, const pith_real *s
 static void reduce_tile(void *arg, int64_t t, int thread)
 {
     const bn_args *a = arg;
-    int64_t r = t * a->tile, o = r * a->c;
-    pith_real *s1 = a->part + t * 2 * a->c;
+    const pithp_learned *q = a->learned;
+    int64_t r = t * a->tile, o = r * a->c, rows = pithp_i64min(a->tile, a->rows - r);
+    pith_real *s1 = a->part + t * RECORD * a->c;
     (void)thread;
     memset(s1, 0, (size_t)(2 * a->c) * sizeof *s1);
-    a->e->k->bn_reduce(a->x + o, a->y + o, a->scale, a->shift, a->mean, a->act,
-                       pithp_i64min(a->tile, a->rows - r), a->c, s1, s1 + a->c);
+    a->e->k->bn_reduce(a->x + o, a->y + o, a->scale, a->shift, a->mean, a->act, rows, a->c, s1, s1 + a->c);
+    if (q != NULL)
+        s1[2 * a->c] = (pith_real)a->e->k->affine_fq_scale_grad(a->y + o, a->x + o, q->scale, q->shift,
+                                                                q->act, rows, a->c, q->s, q->lo, q->hi);
 }
 
 void pithp_bn_reduce(const pithp_env *e, const pith_real *dz, const pith_real *y, const pith_real *scale,
                      const pith_real *shift, const pith_real *mean, pithp_act act, int64_t rows, int64_t c,
-                     pith_real *s1, pith_real *s2, void *scratch)
+                     pith_real *s1, pith_real *s2, pithp_learned *learned, void *scratch)
 {
     bn_args a = { .e = e,
                   .x = dz,
@@ -105,18 +111,24 @@ void pithp_bn_reduce(const pithp_env *e, const pith_real *dz, const pith_real *y
                   .rows = rows,
                   .tile = pithp_tile_rows(rows, 2 * c),
                   .c = c,
-                  .part = scratch };
+                  .part = scratch,
+                  .learned = learned };
     int64_t tiles = pithp_ceil_div(rows, a.tile);
     pithp_parallel(e->threads, tiles, reduce_tile, &a);
     for (int64_t j = 0; j < c; j++) {
         double u = 0, v = 0;
         for (int64_t t = 0; t < tiles; t++) {
-            u += (double)a.part[t * 2 * c + j];
-            v += (double)a.part[t * 2 * c + c + j];
+            u += (double)a.part[t * RECORD * c + j];
+            v += (double)a.part[t * RECORD * c + c + j];
         }
         s1[j] = (pith_real)u;
         s2[j] = (pith_real)v;
     }
+    if (learned == NULL)
+        return;
+    learned->sum = 0;
+    for (int64_t t = 0; t < tiles; t++)
+        learned->sum += (double)a.part[t * RECORD * c + 2 * c];
 }
 
 static void dy_tile(void *arg, int64_t t, int thread)

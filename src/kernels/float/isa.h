@@ -56,6 +56,9 @@ void KERN(fq_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real
                    pith_real hi, pith_real *dx, bool add);
 double KERN(fq_scale_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
                            pith_real hi);
+double KERN(affine_fq_scale_grad)(const pith_real *x, const pith_real *dy, const pith_real *scale,
+                                  const pith_real *shift, pithp_act act, int64_t rows, int64_t c, pith_real s,
+                                  pith_real lo, pith_real hi);
 void KERN(minmax)(const pith_real *x, int64_t n, pith_real *lo, pith_real *hi);
 
 void KERN(sgd)(pith_real *w, pith_real *g, pith_real *m, pith_real *ema, int64_t n, pith_real lr,

@@ -49,22 +49,23 @@ void KERN(fq_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real
 #undef BODY
 }
 
-/* sum of dy * (q - v inside, the bound that was hit outside). */
+/* What a scale's gradient takes of v = x/s: q - v inside, the bound that was hit outside. */
+static ALWAYS vec learns(vec v, vec lo, vec hi)
+{
+    const vec one = vset1(1);
+    vec r = round_away(clamp(v, lo - one, hi + one));
+    return clamp(r, lo, hi) - vkeep_le(vkeep_le(v, lo, r), r, hi);
+}
+
 double KERN(fq_scale_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
                            pith_real hi)
 {
-    const vec sv = vset1(s), l = vset1(lo), h = vset1(hi), one = vset1(1);
+    const vec sv = vset1(s), l = vset1(lo), h = vset1(hi);
     double sum = 0;
     for (int64_t from = 0; from < n; from += 1024) {
         int64_t part = PITHP_MIN(1024, n - from);
         vec acc = vzero();
-#define BODY(m)                                                          \
-    {                                                                    \
-        vec v = vload_m(x + from + j, m) / sv;                           \
-        vec r = round_away(clamp(v, l - one, h + one));                  \
-        vec in = vkeep_le(vkeep_le(v, l, r), r, h);                      \
-        acc = vfma(vload_m(dy + from + j, m), clamp(r, l, h) - in, acc); \
-    }
+#define BODY(m) acc = vfma(vload_m(dy + from + j, m), learns(vload_m(x + from + j, m) / sv, l, h), acc);
         VEC_FOR(j, part, BODY);
 #undef BODY
         sum += (double)vsum(acc);
@@ -100,11 +101,16 @@ typedef struct {
     vec s, lo, hi;
 } affine_fq_args;
 
+static ALWAYS vec affine_fq_value(const affine_fq_args *p, int64_t at, int64_t j, pithp_act act, int n)
+{
+    vec s = p->scale ? vload_m(p->scale + j, n) : vset1(1), t = p->shift ? vload_m(p->shift + j, n) : vzero();
+    return vact(vfma(vload_m(p->x + at, n), s, t), act);
+}
+
 static ALWAYS void affine_fq_vec(const affine_fq_args *p, int64_t at, int64_t j, pithp_act act, vec *least,
                                  vec *most, int n)
 {
-    vec s = p->scale ? vload_m(p->scale + j, n) : vset1(1), t = p->shift ? vload_m(p->shift + j, n) : vzero();
-    vec v = vact(vfma(vload_m(p->x + at, n), s, t), act);
+    vec v = affine_fq_value(p, at, j, act, n);
     if (n == LANES) {
         *least = vsel_lt(v, *least, v, *least);
         *most = vsel_lt(*most, v, v, *most);
@@ -144,4 +150,33 @@ void KERN(affine_fq)(const pith_real *x, const pith_real *scale, const pith_real
         affine_fq_rows(&p, rows, c, PITHP_ACT_RELU, least, most);
     else
         affine_fq_rows(&p, rows, c, PITHP_ACT_NONE, least, most);
+}
+
+static ALWAYS double affine_fq_learn_rows(const affine_fq_args *p, const pith_real *dy, int64_t rows,
+                                          int64_t c, pithp_act act)
+{
+    const int64_t step = PITHP_MAX(1, 1024 / c); /* what one vector sums */
+    double sum = 0;
+    for (int64_t from = 0; from < rows; from += step) {
+        vec acc = vzero();
+        for (int64_t i = from; i < PITHP_MIN(from + step, rows); i++) {
+#define BODY(n)                            \
+    acc = vfma(vload_m(dy + i * c + j, n), \
+               learns(affine_fq_value(p, i * c + j, j, act, n) / p->s, p->lo, p->hi), acc);
+            VEC_FOR(j, c, BODY);
+#undef BODY
+        }
+        sum += (double)vsum(acc);
+    }
+    return sum;
+}
+
+double KERN(affine_fq_scale_grad)(const pith_real *x, const pith_real *dy, const pith_real *scale,
+                                  const pith_real *shift, pithp_act act, int64_t rows, int64_t c, pith_real s,
+                                  pith_real lo, pith_real hi)
+{
+    const affine_fq_args p = { x, scale, shift, NULL, vset1(s), vset1(lo), vset1(hi) };
+    return act == PITHP_ACT_RELU6  ? affine_fq_learn_rows(&p, dy, rows, c, PITHP_ACT_RELU6)
+           : act == PITHP_ACT_RELU ? affine_fq_learn_rows(&p, dy, rows, c, PITHP_ACT_RELU)
+                                   : affine_fq_learn_rows(&p, dy, rows, c, PITHP_ACT_NONE);
 }

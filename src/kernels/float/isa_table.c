@@ -31,6 +31,7 @@ const pithp_kern KERN(kern) = {
     .affine_fq = KERN(affine_fq),
     .fq_grad = KERN(fq_grad),
     .fq_scale_grad = KERN(fq_scale_grad),
+    .affine_fq_scale_grad = KERN(affine_fq_scale_grad),
     .minmax = KERN(minmax),
     .sgd = KERN(sgd),
     .mask = KERN(mask),

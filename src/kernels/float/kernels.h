@@ -129,6 +129,10 @@ typedef struct pithp_kern {
                     pith_real hi, pith_real *dx, bool add);
     double (*fq_scale_grad)(const pith_real *x, const pith_real *dy, int64_t n, pith_real s, pith_real lo,
                             pith_real hi);
+    /* The same of act(scale[c]*x + shift[c]) on [rows,C], as in affine_fq. */
+    double (*affine_fq_scale_grad)(const pith_real *x, const pith_real *dy, const pith_real *scale,
+                                   const pith_real *shift, pithp_act act, int64_t rows, int64_t c,
+                                   pith_real s, pith_real lo, pith_real hi);
     /* Lowers *lo and raises *hi to hold all n; NaN is passed over. */
     void (*minmax)(const pith_real *x, int64_t n, pith_real *lo, pith_real *hi);
 
@@ -188,10 +192,17 @@ void pithp_bn_stats(const pithp_env *e, const pith_real *x, int64_t rows, int64_
 void pithp_affine_act(const pithp_env *e, const pith_real *x, const pith_real *scale, const pith_real *shift,
                       const pith_real *res, bool res_first, pithp_act act, int64_t rows, int64_t c,
                       pith_real *y);
-/* s1[c] = sum u, s2[c] = sum u * (y - mean). */
+/* A learned scale s behind it: fake quantization of act(scale[c]*y + shift[c]); sum: its gradient, as fq_scale_grad has it. */
+typedef struct {
+    const pith_real *scale, *shift; /* [C], or NULL */
+    pithp_act act;
+    pith_real s, lo, hi;
+    double sum;
+} pithp_learned;
+/* s1[c] = sum u, s2[c] = sum u * (y - mean); learned, if not NULL, gets its sum while y is in the cache. */
 void pithp_bn_reduce(const pithp_env *e, const pith_real *dz, const pith_real *y, const pith_real *scale,
                      const pith_real *shift, const pith_real *mean, pithp_act act, int64_t rows, int64_t c,
-                     pith_real *s1, pith_real *s2, void *scratch);
+                     pith_real *s1, pith_real *s2, pithp_learned *learned, void *scratch);
 void pithp_bn_dy(const pithp_env *e, const pith_real *dz, const pith_real *y, const pith_real *scale,
                  const pith_real *shift, const pith_real *a, const pith_real *b, const pith_real *d,
                  pithp_act act, int64_t rows, int64_t c, pith_real *dy, bool add);
