@@ -33,6 +33,13 @@ works ./pith eval "$dir/qat/last.pith" --data "$dir/set" --json
 cp "$dir/log" "$dir/qat.json"
 works ./pith eval "$dir/integers.pack" --data "$dir/set" --json
 holds "the same loss" "$(number "$dir/qat.json" loss) == $(number "$dir/log" loss)"
+works ./pith eval "$dir/integers.pack" --data "$dir/set" --against "$float" --csv "$dir/val.csv" --json
+holds "paired" "$(number "$dir/log" only_this) + $(number "$dir/log" only_other) <= $(number "$dir/log" differ)"
+holds "a line an image" "$(wc -l <"$dir/val.csv") == 1 + $(number "$dir/log" n)"
+works ./pith eval "$float" --data "$dir/set" --against "$float" --json
+holds "beside itself" "$(number "$dir/log" differ) == 0 && $(number "$dir/log" p) == 1"
+refuses 1 'no.pith' "$no" ./pith eval "$float" --data "$dir/set" --against "$dir/no.pith" --csv "$no"
+refuses 1 'cannot be written' "$dir/nowhere/x.csv" ./pith eval "$float" --data "$dir/set" --csv "$dir/nowhere/x.csv"
 refuses 1 'is not quantized' "$no" ./pith pack "$float" --integers -o "$no" -q
 
 # Weights under a mask.

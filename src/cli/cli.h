@@ -86,8 +86,9 @@ typedef struct {
 
 pith_ctx *open_ctx(const common *k); /* NULL after an error, which was printed */
 int failed(pith_ctx *c);             /* prints the context's error, frees it, returns EXIT_FAILED */
-void say(const char *fmt, ...) PITH_PRINTF(1, 2); /* "pith: ..." on standard error */
-void print_json(json_t *j);                       /* prints and releases */
+void say(const char *fmt, ...) PITH_PRINTF(1, 2);             /* "pith: ..." on standard error */
+void print_json(json_t *j);                                   /* prints and releases */
+bool save_text(const char *path, const char *text, size_t n); /* all of it or nothing; errno says why not */
 json_t *json_bytes(const char *s); /* a string of any encoding; bytes that are no UTF-8 become \xNN */
 
 /* A model argument: the name of a family, or a file. classes 0: as the family has it. */
@@ -115,6 +116,24 @@ const char *class_name(const pith_model *m, int i,
 int model_image_size(const pith_model *m); /* 0, and it is said: the model does not take square RGB images */
 pith_status remember_classes(pith_model *m, const pith_data *d);
 pith_data *open_data(pith_ctx *c, const char *dir, int size, const common *k, double max_bad);
+
+/* ---- answers.c: what a model says of every image of a split, in the data set's order -------------------------- */
+typedef struct {
+    int64_t n, right;
+    int32_t *says, *labels; /* [n] */
+    char *csv;              /* "path,label,predicted,p0,p1,..." */
+    size_t csv_bytes;
+} answers;
+/* batch 0: 256. False after an error (of the model's or the data's context, or memory); answers_free in any case. */
+bool answers_ask(pith_model *m, pith_data *d, pith_split split, int batch, answers *a);
+void answers_free(answers *a);
+
+typedef struct {
+    int64_t differ, only_this,
+        only_other; /* classed differently; right where the other is wrong, and the reverse */
+    double p;       /* McNemar's, exact */
+} paired;
+paired answers_pair(const answers *a, const answers *other);
 
 /* ---- recipe.c: how a network is trained; shared by train and lr-find ------------------------------------------ */
 typedef struct {

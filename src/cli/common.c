@@ -1,9 +1,11 @@
 /* What the verbs share: contexts, models and data sets by name, errors in one form. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void say(const char *fmt, ...)
 {
@@ -153,4 +155,28 @@ pith_data *open_data(pith_ctx *c, const char *dir, int size, const common *k, do
     if (r.n_bad > 10)
         say("... and %lld more: 'pith data check %s' lists all", (long long)(r.n_bad - 10), dir);
     return d;
+}
+
+/* ---- Files ---- */
+static bool write_all(const char *path, const char *text, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    if (f == NULL)
+        return false;
+    bool ok = fwrite(text, 1, n, f) == n && fflush(f) == 0 && fsync(fileno(f)) == 0;
+    return (fclose(f) == 0) && ok;
+}
+
+bool save_text(const char *path, const char *text, size_t n)
+{
+    char *beside = NULL;
+    if (asprintf(&beside, "%s.tmp", path) < 0)
+        return false;
+    const bool ok = write_all(beside, text, n) && rename(beside, path) == 0;
+    const int why = errno;
+    if (!ok)
+        unlink(beside);
+    free(beside);
+    errno = why;
+    return ok;
 }

@@ -27,24 +27,9 @@ bool lab_fail(lab *l, const char *fmt, ...)
     return false;
 }
 
-static bool write_all(const char *path, const char *text, size_t n)
-{
-    FILE *f = fopen(path, "wb");
-    if (f == NULL)
-        return false;
-    bool ok = fwrite(text, 1, n, f) == n && fflush(f) == 0 && fsync(fileno(f)) == 0;
-    return (fclose(f) == 0) && ok;
-}
-
 bool lab_save_text(lab *l, const char *path, const char *text, size_t n)
 {
-    char beside[1100];
-    snprintf(beside, sizeof beside, "%s.tmp", path);
-    if (write_all(beside, text, n) && rename(beside, path) == 0)
-        return true;
-    lab_fail(l, "%s: cannot be written: %s", path, strerror(errno));
-    unlink(beside);
-    return false;
+    return save_text(path, text, n) || lab_fail(l, "%s: cannot be written: %s", path, strerror(errno));
 }
 
 bool lab_save_json(lab *l, const char *path, const json_t *j)

@@ -5,98 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AT_ONCE = 256, TIMED = 32, RUNS = 21 };
+enum { TIMED = 32, RUNS = 21 };
 
 /* ---- Answers ---- */
-typedef struct {
-    char *text;
-    size_t n, room;
-} growing;
-
-static bool put(growing *g, const char *s, size_t n)
-{
-    if (g->n + n + 1 > g->room) {
-        size_t room = 2 * (g->n + n + 1) + 4096;
-        char *more = realloc(g->text, room);
-        if (more == NULL)
-            return false;
-        g->text = more;
-        g->room = room;
-    }
-    memcpy(g->text + g->n, s, n);
-    g->n += n;
-    return true;
-}
-
-/* A field of CSV: in quotation marks where it has to be. */
-static bool put_field(growing *g, const char *s)
-{
-    if (strpbrk(s, ",\"\r\n") == NULL)
-        return put(g, s, strlen(s));
-    bool ok = put(g, "\"", 1);
-    for (; *s && ok; s++)
-        ok = put(g, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
-    return ok && put(g, "\"", 1);
-}
-
-static bool put_row(growing *g, const char *path, int label, int says, const pith_real *p, int classes)
-{
-    char text[64];
-    bool ok = put_field(g, path);
-    int n = snprintf(text, sizeof text, ",%d,%d", label, says);
-    ok = ok && put(g, text, (size_t)n);
-    for (int k = 0; k < classes && ok; k++) {
-        n = snprintf(text, sizeof text, ",%.6g", (double)p[k]);
-        ok = put(g, text, (size_t)n);
-    }
-    return ok && put(g, "\n", 1);
-}
-
-static bool put_header(growing *g, int classes)
-{
-    char text[32];
-    bool ok = put(g, "path,label,predicted", 20);
-    for (int k = 0; k < classes && ok; k++) {
-        int n = snprintf(text, sizeof text, ",p%d", k);
-        ok = put(g, text, (size_t)n);
-    }
-    return ok && put(g, "\n", 1);
-}
-
-/* Every validation image once, in the data set's order; correct answers, or -1. */
-static int64_t ask(lab *l, pith_model *m, pith_loader *loader, growing *g, int32_t *says)
-{
-    const int classes = pith_data_classes(l->d);
-    pith_real *p = malloc(sizeof *p * AT_ONCE * (size_t)classes);
-    int64_t at = 0, right = 0;
-    bool ok = p != NULL && put_header(g, classes);
-    for (pith_batch b; ok && pith_loader_next(loader, &b);) {
-        ok = pith_predict(m, b.x, b.n, p) == PITH_OK;
-        for (int i = 0; i < b.n && ok; i++, at++) {
-            const pith_real *q = p + i * classes;
-            int best = 0;
-            for (int k = 1; k < classes; k++)
-                best = q[k] > q[best] ? k : best;
-            says[at] = best;
-            right += best == b.labels[i];
-            ok = put_row(g, pith_data_at(l->d, b.samples[i]).path, b.labels[i], best, q, classes);
-        }
-    }
-    free(p);
-    return ok && at == pith_data_count(l->d, PITH_VAL) ? right : -1;
-}
-
-static bool answers(lab *l, const lab_row *r, pith_model *m, json_t *result, int32_t *says)
+/* What it says of the validation images, also beside the float network. */
+static bool ask(lab *l, const lab_row *r, pith_model *m, json_t *result, int32_t *says)
 {
     char path[1024];
-    growing g = { 0 };
+    answers a;
     const int64_t n = pith_data_count(l->d, PITH_VAL);
-    pith_loader *loader = pith_loader_new(
-        l->d, (pith_loader_cfg){ .split = PITH_VAL, .batch = (int)(n < AT_ONCE ? n : AT_ONCE) });
-    const int64_t right = loader != NULL ? ask(l, m, loader, &g, says) : -1;
-    pith_loader_free(loader);
-    bool ok = right >= 0 && lab_save_text(l, lab_path(l, r, "val.csv", path), g.text, g.n);
-    free(g.text);
+    bool ok = answers_ask(m, l->d, PITH_VAL, 0, &a) &&
+              lab_save_text(l, lab_path(l, r, "val.csv", path), a.csv, a.csv_bytes);
+    const int64_t right = a.right;
+    for (int64_t i = 0; i < n && ok; i++)
+        says[i] = a.says[i];
+    if (ok && l->float_says != NULL) {
+        const paired p = answers_pair(&a, &(answers){ .n = n, .says = l->float_says });
+        json_object_set_new(result, "mcnemar",
+                            json_pack("{s:I, s:I, s:f}", "only_float", (json_int_t)p.only_other, "only_this",
+                                      (json_int_t)p.only_this, "p", p.p));
+        json_object_set_new(result, "differ", json_integer(p.differ));
+    }
+    answers_free(&a);
     if (!ok)
         return false;
     double low, high;
@@ -149,30 +79,6 @@ bool lab_read_says(lab *l, const lab_row *r, int32_t *says)
     bool ok = labels != NULL && read_answers(l, r, says, labels);
     free(labels);
     return ok;
-}
-
-/* Beside the float network, image by image. */
-static bool compare(lab *l, const lab_row *r, json_t *result, const int32_t *says)
-{
-    const int64_t n = pith_data_count(l->d, PITH_VAL);
-    int32_t *labels = calloc(2 * (size_t)n + 2, sizeof *labels);
-    int64_t b = 0, c = 0, differ = 0;
-    if (l->float_says == NULL || labels == NULL || !read_answers(l, r, labels + n, labels)) {
-        free(labels);
-        return l->float_says == NULL;
-    }
-    for (int64_t i = 0; i < n; i++) {
-        const bool was = l->float_says[i] == labels[i], is = says[i] == labels[i];
-        b += was && !is;
-        c += is && !was;
-        differ += l->float_says[i] != says[i];
-    }
-    free(labels);
-    json_object_set_new(result, "mcnemar",
-                        json_pack("{s:I, s:I, s:f}", "only_float", (json_int_t)b, "only_this", (json_int_t)c,
-                                  "p", pith_mcnemar(b, c)));
-    json_object_set_new(result, "differ", json_integer(differ));
-    return true;
 }
 
 /* ---- Time ---- */
@@ -310,7 +216,7 @@ bool lab_measure(lab *l, const lab_row *r, pith_model *m, json_t *result, int32_
     pith_layer_facts f;
     if (!integers)
         pith_ctx_clear(l->c); /* a scheme without integers is no error here */
-    if (!answers(l, r, m, result, says) || !compare(l, r, result, says) || !times(l, m, integers, result))
+    if (!ask(l, r, m, result, says) || !times(l, m, integers, result))
         return false;
     for (int i = 0; pith_model_layer(m, i, &f); i++)
         zeros += f.zeros;

@@ -107,7 +107,7 @@ static json_t *command_of(const lab *l, int i)
 {
     const lab_row *r = &l->rows[i];
     const bool named = r->from == NULL || strstr(r->words, "--width") != NULL;
-    char *text = NULL, dir[1024], from[1024] = "", epochs[32] = "", words[512];
+    char *text = NULL, dir[1024], from[1024] = "", epochs[64] = "", words[512];
     lab_words_text(l, r, words);
     lab_path(l, r, "", dir);
     if (r->from != NULL)
@@ -116,6 +116,8 @@ static json_t *command_of(const lab *l, int i)
         snprintf(epochs, sizeof epochs, " --epochs %d", l->step[i].epochs);
     else if (lab_adaround(l, r) > 0)
         snprintf(epochs, sizeof epochs, " --adaround-steps %d", lab_adaround(l, r));
+    if (l->k.seed != 0)
+        snprintf(epochs + strlen(epochs), sizeof epochs - strlen(epochs), " --seed %" PRIu64, l->k.seed);
     int n =
         r->from == NULL && l->init != NULL ? asprintf(&text, "cp %s %s/last.pith", l->init, dir)
         : r->then != NULL
