@@ -121,7 +121,7 @@ bool op_open(op_case *k, const op_sample *s, int index, op_open_cfg cfg)
         return false;
     k->out = s->build(k);
     k->loss = weighted(k, 0, k->out);
-    for (int i = 0; i < 8 && k->via == OP_VIA_SHARED; i++)
+    for (int i = 0; i < PITH_OP_MAX_IN && k->via == OP_VIA_SHARED; i++)
         if (k->diff[i])
             k->loss = pith_add(k->loss, weighted(k, 1 + i, k->fed[i]));
     return pith_ctx_status(k->c) == PITH_OK;
@@ -140,7 +140,7 @@ const char *op_text(const op_case *k)
     char shape[96];
     size_t n = (size_t)snprintf(text, sizeof text, "%s case %d%s via %s:", k->sample->name, k->index,
                                 k->big ? " (big)" : "", via[k->via]);
-    for (int i = 0; i < 8 && n < sizeof text; i++)
+    for (int i = 0; i < PITH_OP_MAX_IN && n < sizeof text; i++)
         if (usable(k->in[i]))
             n += (size_t)snprintf(text + n, sizeof text - n, " %d:%s", i,
                                   pithp_shape_text(pith_shape_of(k->in[i]), shape));

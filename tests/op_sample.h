@@ -25,10 +25,10 @@ typedef struct {
     op_via via;
     pith_ctx *c;
     pithp_rand rng;
-    pith_tensor *in[8], *fed[8]; /* leaves, and what the op was given */
-    bool diff[8];                /* its gradient is checked */
-    pith_tensor *out, *loss;     /* loss = sum w[0] out (+ sum w[1 + i] fed[i], OP_VIA_SHARED) */
-    pith_tensor *w[9];
+    pith_tensor *in[PITH_OP_MAX_IN], *fed[PITH_OP_MAX_IN]; /* leaves, and what the op was given */
+    bool diff[PITH_OP_MAX_IN];                             /* its gradient is checked */
+    pith_tensor *out, *loss; /* loss = sum w[0] out (+ sum w[1 + i] fed[i], OP_VIA_SHARED) */
+    pith_tensor *w[PITH_OP_MAX_IN + 1];
     /* what build() chose, for twin() */
     pith_conv2d_cfg conv;
     pith_pool_cfg pool;

@@ -171,12 +171,16 @@ static bool concat_twin(const op_case *k, bool train, double *y, double *terms)
 }
 static pith_tensor *concat_bad(op_case *k, int i)
 {
-    pith_tensor *x[9], *a = op_input(k, 0, PITH_SHAPE(2, 3), -1, 1, true);
+    pith_tensor *x[PITH_OP_MAX_IN + 1], *a = op_input(k, 0, PITH_SHAPE(2, 3), -1, 1, true);
     pith_tensor *b = op_input(k, 1, i == 3 ? PITH_SHAPE(2, 3, 1) : PITH_SHAPE(3, 3), -1, 1, true);
-    for (int j = 0; j < 9; j++)
+    for (int j = 0; j <= PITH_OP_MAX_IN; j++)
         x[j] = a;
     x[1] = i < 4 ? b : a;
-    return i == 0 ? pith_concat(x, 2, 1) : pith_concat(x, i == 4 ? 9 : 2, i == 1 ? 2 : i == 2 ? -3 : 0);
+    return i == 0 ? pith_concat(x, 2, 1)
+                  : pith_concat(x, i == 4 ? PITH_OP_MAX_IN + 1 : 2,
+                                i == 1   ? 2
+                                : i == 2 ? -3
+                                         : 0);
 }
 const op_sample op_sample_concat = {
     .name = "concat", .build = concat_build, .twin = concat_twin, .bads = 5, .bad = concat_bad

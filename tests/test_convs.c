@@ -329,6 +329,10 @@ START_TEST(bands)
         by_rows(&c, want);
         if (i % 3 == 2)
             c.load = (pithp_x_src){ c.load_scale.p, c.load_shift.p, PITHP_ACT_RELU6 };
+        for (int64_t j = 0; j < n[0] && c.load.scale; j++) /* what is reduced is past the activation */
+            want[0].p[j] *= (pith_real)pithp_ref_act_grad(
+                PITHP_ACT_RELU6,
+                (double)c.load_scale.p[j % g->c] * (double)c.x.p[j] + (double)c.load_shift.p[j % g->c]);
         for (int isa = 0; isa <= (int)pithp_isa_best(); isa++) {
             pithp_env e = env(isa, 1 + isa);
             bwd_on(&c, &e, got);

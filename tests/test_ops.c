@@ -83,7 +83,7 @@ static blob everything(const op_sample *s, int index, op_open_cfg cfg, bool no_f
     append(&b, pith_plan_value(p, k.loss), 1);
     if (p->n_back > 0)
         ck_assert_msg(pith_plan_backward(p) == PITH_OK, "%s", op_text(&k));
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < PITH_OP_MAX_IN; i++) {
         if (k.diff[i] && pith_grad(k.in[i]))
             append(&b, pith_grad(k.in[i]), pith_size(k.in[i]));
         else if (k.in[i] && pith_dtype_of(k.in[i]) == PITH_F32)

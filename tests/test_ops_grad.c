@@ -48,14 +48,14 @@ static void check_surrogate(op_case *k, int i, const double *grad)
 }
 
 /* A gradient for each operand that wants one, copied. */
-static void backward(op_case *k, pith_plan *p, double *grad[8])
+static void backward(op_case *k, pith_plan *p, double *grad[PITH_OP_MAX_IN])
 {
     for (int twice = 0; twice < 2; twice++) { /* a second pass must find nothing left over from the first */
         pith_zero_grad(k->c);
         ck_assert_int_eq(pith_plan_forward(p, 0, STEP), PITH_OK);
         ck_assert_msg(pith_plan_backward(p) == PITH_OK, "%s", op_text(k));
     }
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < PITH_OP_MAX_IN; i++) {
         grad[i] = NULL;
         if (!k->diff[i])
             continue;
@@ -69,7 +69,7 @@ static void backward(op_case *k, pith_plan *p, double *grad[8])
 static void check_case(const op_sample *s, int index, bool no_fuse, bool keep)
 {
     op_case k;
-    double *grad[8];
+    double *grad[PITH_OP_MAX_IN];
     ck_assert_msg(op_open(&k, s, index, (op_open_cfg){ 0 }), "%s", op_text(&k));
     if (keep)
         pith_keep(k.out);
@@ -78,7 +78,7 @@ static void check_case(const op_sample *s, int index, bool no_fuse, bool keep)
     if (p->n_back > 0) /* only stop_gradient may leave nothing to do */
         backward(&k, p, grad);
     ck_assert(p->n_back > 0 || s->surrogate);
-    for (int i = 0; i < 8 && p->n_back > 0; i++) {
+    for (int i = 0; i < PITH_OP_MAX_IN && p->n_back > 0; i++) {
         if (grad[i] && s->surrogate)
             check_surrogate(&k, i, grad[i]);
         else if (grad[i])

@@ -111,7 +111,8 @@ extern const size_t pithp_fuse_rules_n;
 /* ---- Values that are never stored -----------------------------------------------------------------------------
    In a training plan, a step that normalises and activates may leave its result raw: what is stored is y, and whoever
    reads it computes act(scale*y + shift) as it loads. The one step that consumes it then also takes, in its backward
-   pass, the two sums that the producer's batch norm needs first (pithp_conv_bwd.load_s1, load_s2). */
+   pass, the two sums that the producer's batch norm needs first (pithp_conv_bwd.load_s1, load_s2), and leaves the gradient
+   past the activation. */
 typedef struct pithp_norm {
     const pith_real *scale, *shift, *mean; /* [C] */
     pith_real *s1, *s2;                    /* [C] the consumer's backward writes them */

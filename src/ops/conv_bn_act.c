@@ -143,7 +143,8 @@ static void fused_backward(const pith_call *k)
     pithp_bn_vec v = pithp_bn_vectors(k->aux, g.k);
     const pith_real *y = saved_y(k, g.k), *dz = k->out.grad;
 
-    if (!leaves_raw(k->op))
+    const bool raw = leaves_raw(k->op); /* the consumer has reduced, and its dz is past the activation */
+    if (!raw)
         pithp_bn_reduce(e, dz, y, v.scale, v.shift, v.mean, a->act, rows, g.k, v.s1, v.s2, NULL, k->scratch);
     for (int i = W; i <= BETA; i++)
         pithp_clear_grad(&k->in[i]);
@@ -158,7 +159,7 @@ static void fused_backward(const pith_call *k)
                                   .a = v.a,
                                   .b = v.b,
                                   .d = v.d,
-                                  .act = a->act },
+                                  .act = raw ? PITHP_ACT_NONE : a->act },
                          .dx = k->in[X].grad,
                          .dx_add = k->in[X].grad_add,
                          .dw = k->in[W].grad,

@@ -91,7 +91,8 @@ static void reduce_tile(void *arg, int64_t t, int thread)
     pith_real *s1 = a->part + t * RECORD * a->c;
     (void)thread;
     memset(s1, 0, (size_t)(2 * a->c) * sizeof *s1);
-    a->e->k->bn_reduce(a->x + o, a->y + o, a->scale, a->shift, a->mean, a->act, rows, a->c, s1, s1 + a->c);
+    a->e->k->bn_reduce(a->x + o, a->y + o, a->scale, a->shift, a->mean, a->act, rows, a->c, s1, s1 + a->c,
+                       NULL);
     if (q != NULL)
         s1[2 * a->c] = (pith_real)a->e->k->affine_fq_scale_grad(a->y + o, a->x + o, q->scale, q->shift,
                                                                 q->act, rows, a->c, q->s, q->lo, q->hi);

@@ -91,7 +91,7 @@ static void bwd_rows(const bwd *b, int64_t slot, int64_t first, int64_t rows, pi
     }
     if (a->load_s1)
         k->bn_reduce(dx, a->x + first * g->c, a->load.scale, a->load.shift, a->load_mean, a->load.act, rows,
-                     g->c, red, red + b->red_size / 2);
+                     g->c, red, red + b->red_size / 2, dx);
     if (b->stream)
         k->stream(dx, rows * g->c, a->dx + first * g->c);
 }

@@ -174,7 +174,7 @@ static void bwd_band(const bwd *b, int64_t slot, int64_t n, int64_t i, pith_real
         k->dw_row_dx(g, dy, lo, hi, a->w, r, dx, a->dx_add);
         if (a->load_s1)
             k->bn_reduce(dx, a->x + at, a->load.scale, a->load.shift, a->load_mean, a->load.act, g->w, g->c,
-                         red, red + b->db_size);
+                         red, red + b->db_size, dx);
         if (b->stream)
             k->stream(dx, g->w * g->c, a->dx + at);
     }

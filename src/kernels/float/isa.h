@@ -26,7 +26,7 @@ void KERN(affine_act)(const pith_real *x, const pith_real *scale, const pith_rea
                       pith_real *y);
 void KERN(bn_reduce)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
                      const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1,
-                     pith_real *s2);
+                     pith_real *s2, pith_real *u);
 void KERN(bn_dy)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
                  const pith_real *a, const pith_real *b, const pith_real *d, pithp_act act, int64_t rows,
                  int64_t c, pith_real *dy, bool add);

@@ -152,15 +152,29 @@ void KERN(affine_act)(const pith_real *x, const pith_real *scale, const pith_rea
 #undef WITH_RES
 }
 
-static ALWAYS void reduce_vec(const pith_real *dz, const pith_real *y, vec scale, vec shift, vec mean,
-                              pithp_act act, int64_t rows, int64_t c, pith_real *s1, pith_real *s2, int n)
+typedef struct {
+    const pith_real *dz, *y, *scale, *shift, *mean;
+    pith_real *s1, *s2, *u;
+} reduce_args;
+
+/* One vector of channels, at j, down `rows` rows from the one at `at`. */
+static ALWAYS void reduce_vec(const reduce_args *p, int64_t at, int64_t j, bool store, pithp_act act,
+                              int64_t rows, int64_t c, int n)
 {
-    vec a1 = vload_m(s1, n), a2 = vload_m(s2, n), b1 = vzero(), b2 = vzero();
+    const vec scale = vload_m(p->scale + j, n), shift = vload_m(p->shift + j, n),
+              mean = vload_m(p->mean + j, n);
+    vec a1 = vload_m(p->s1 + j, n), a2 = vload_m(p->s2 + j, n), b1 = vzero(), b2 = vzero();
+    const pith_real *dz = p->dz + at + j, *y = p->y + at + j;
+    pith_real *u = store ? p->u + at + j : NULL;
     int64_t i = 0;
     for (; i + 2 <= rows; i += 2) {
         vec y0 = vload_m(y + i * c, n), y1 = vload_m(y + (i + 1) * c, n);
         vec u0 = vact_grad(vload_m(dz + i * c, n), vfma(y0, scale, shift), act);
         vec u1 = vact_grad(vload_m(dz + (i + 1) * c, n), vfma(y1, scale, shift), act);
+        if (store) {
+            vstore_m(u + i * c, u0, n);
+            vstore_m(u + (i + 1) * c, u1, n);
+        }
         a1 += u0;
         b1 += u1;
         a2 = vfma(u0, y0 - mean, a2);
@@ -169,23 +183,21 @@ static ALWAYS void reduce_vec(const pith_real *dz, const pith_real *y, vec scale
     if (i < rows) {
         vec y0 = vload_m(y + i * c, n);
         vec u0 = vact_grad(vload_m(dz + i * c, n), vfma(y0, scale, shift), act);
+        if (store)
+            vstore_m(u + i * c, u0, n);
         a1 += u0;
         a2 = vfma(u0, y0 - mean, a2);
     }
-    vstore_m(s1, a1 + b1, n);
-    vstore_m(s2, a2 + b2, n);
+    vstore_m(p->s1 + j, a1 + b1, n);
+    vstore_m(p->s2 + j, a2 + b2, n);
 }
 
-static ALWAYS void reduce_rows(const pith_real *dz, const pith_real *y, const pith_real *scale,
-                               const pith_real *shift, const pith_real *mean, pithp_act act, int64_t rows,
-                               int64_t c, pith_real *s1, pith_real *s2)
+static ALWAYS void reduce_rows(const reduce_args *p, bool store, pithp_act act, int64_t rows, int64_t c)
 {
     int64_t step = chunk_of(c);
     for (int64_t i = 0; i < rows; i += step) {
-        int64_t m = PITHP_MIN(step, rows - i), o = i * c;
-#define BODY(n)                                                                                           \
-    reduce_vec(dz + o + j, y + o + j, vload_m(scale + j, n), vload_m(shift + j, n), vload_m(mean + j, n), \
-               act, m, c, s1 + j, s2 + j, n);
+        int64_t m = PITHP_MIN(step, rows - i);
+#define BODY(n) reduce_vec(p, i *c, j, store, act, m, c, n);
         VEC_FOR(j, c, BODY);
 #undef BODY
     }
@@ -193,11 +205,18 @@ static ALWAYS void reduce_rows(const pith_real *dz, const pith_real *y, const pi
 
 void KERN(bn_reduce)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
                      const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1,
-                     pith_real *s2)
+                     pith_real *s2, pith_real *u)
 {
-#define CALL(a) reduce_rows(dz, y, scale, shift, mean, a, rows, c, s1, s2)
-    BY_ACT(act, CALL)
-#undef CALL
+    const reduce_args p = { dz, y, scale, shift, mean, s1, s2, u };
+#define PLAIN(a) reduce_rows(&p, false, a, rows, c)
+#define STORE(a) reduce_rows(&p, true, a, rows, c)
+    if (u == NULL || (u == dz && act == PITHP_ACT_NONE)) {
+        BY_ACT(act, PLAIN)
+    } else {
+        BY_ACT(act, STORE)
+    }
+#undef PLAIN
+#undef STORE
 }
 
 typedef struct {

@@ -92,11 +92,12 @@ typedef struct pithp_kern {
     void (*affine_act)(const pith_real *x, const pith_real *scale, const pith_real *shift,
                        const pith_real *res, bool res_first, pithp_act act, int64_t rows, int64_t c,
                        pith_real *y);
-    /* With u = dz * act'(scale[c]*y + shift[c]) : s1[c] += u, s2[c] += u * (y - mean[c]). */
+    /* With v = dz * act'(scale[c]*y + shift[c]) : s1[c] += v, s2[c] += v * (y - mean[c]); u = v where u is not NULL (it may
+       be dz). */
     void (*bn_reduce)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
                       const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1,
-                      pith_real *s2);
-    /* dy = a[c] * u + b[c] * y + d[c], u as above. add: dy +=. dy may equal dz. */
+                      pith_real *s2, pith_real *u);
+    /* dy = a[c] * v + b[c] * y + d[c], v as above. add: dy +=. dy may equal dz. */
     void (*bn_dy)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
                   const pith_real *a, const pith_real *b, const pith_real *d, pithp_act act, int64_t rows,
                   int64_t c, pith_real *dy, bool add);
@@ -257,7 +258,8 @@ typedef struct {
     pithp_x_src
         load; /* as in the forward pass; dx is then the gradient of x', before its activation and scale */
     /* With load and dx: pithp_bn_reduce(dx, x, load.scale, load.shift, load_mean, load.act) taken while dx is in cache,
-       which is what the layer before needs first. [C], or NULL. */
+       which is what the layer before needs first. [C], or NULL. dx is then past the activation already, but before the scale:
+       the layer before need not ask for its derivative again. */
     const pith_real *load_mean;
     pith_real *load_s1, *load_s2;
 } pithp_conv_bwd;

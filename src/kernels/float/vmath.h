@@ -96,7 +96,7 @@ static ALWAYS vec vtanh(vec x)
 #ifdef PITH_REAL_IS_DOUBLE
 static ALWAYS vec vsigmoid(vec x) { return 1.0 / (vexp(-x) + 1.0); }
 #else
-/* 1/(1 + e^-x). Training with SiLU evaluates it six times for each value of a layer, so its exponential is one of its own: the
+/* 1/(1 + e^-x). Training with SiLU evaluates it several times for each value of a layer, so its exponential is one of its own: the
    argument stays where 2^i is a normal number or infinite (then the result is 0), so that i + 127 is shifted into the exponent at
    once, and the polynomial (minimax, relative error 9e-8) is two degrees shorter: what it adds to 1 loses digits anyway. */
 static ALWAYS vec vsigmoid(vec x)

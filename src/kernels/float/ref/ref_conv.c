@@ -126,6 +126,9 @@ void pithp_ref_conv_backward(const pithp_conv_bwd *a)
     if (a->load_s1)
         pithp_ref_bn_reduce(a->dx, a->x, a->load.scale, a->load.shift, a->load_mean, a->load.act,
                             g->n * g->h * g->w, g->c, a->load_s1, a->load_s2);
+    for (int64_t i = 0; a->load_s1 && i < g->n * g->h * g->w * g->c; i++)
+        a->dx[i] *= (pith_real)pithp_ref_act_grad(
+            a->load.act, (double)a->load.scale[i % g->c] * (double)a->x[i] + (double)a->load.shift[i % g->c]);
     for (int64_t k = 0; k < g->k && a->dbias; k++) {
         double sum = (double)a->dbias[k];
         EACH_PIXEL(g, n, p, q) sum += dy_at(&a->src, y_at(g, n, p, q, k), k);
