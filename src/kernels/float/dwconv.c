@@ -4,11 +4,11 @@
 
 static int64_t pieces(int64_t reals) { return (int64_t)(pithp_piece(reals) / sizeof(pith_real)); }
 
-/* ---- Forward: a tile is a run of output rows, flat over N and P --------------------------------------------- */
+/* ---- Forward: a tile is a run of output rows, flat over N and P, and a band those whose x is in cache together ----- */
 typedef struct {
     const pithp_env *e;
     const pithp_conv_fwd *a;
-    int64_t rows, tile, most, sub, x_size, y_size;
+    int64_t rows, tile, band, most, sub, x_size, y_size;
     pith_real *part, *x; /* a thread's y follows its x */
     bool stream;
 } fwd;
@@ -26,28 +26,65 @@ static int64_t seen_most(const pithp_conv *g, int64_t rows)
     return pithp_i64min(g->h, (pithp_i64min(rows, g->p) - 1) * g->stride_h + (g->r - 1) * g->dil_h + 1);
 }
 
+/* Rows i0..i1 of sample n that a buffer holds. Bands of a sample overlap: what the next one needs too moves to the front, and is
+   not computed again. */
+typedef struct {
+    int64_t n, i0, i1;
+} held;
+static const held nothing = { -1, 0, 0 };
+
+/* Makes the buffer begin at row i0 of sample n and to be filled up to i1; from which row on is for the caller to do. */
+static int64_t slide_to(held *h, int64_t n, int64_t i0, int64_t i1, int64_t row, pith_real *buf)
+{
+    const bool some = h->n == n && h->i0 <= i0 && i0 < h->i1;
+    const int64_t from = some ? pithp_i64min(h->i1, i1) : i0;
+    if (some && h->i0 < i0)
+        memmove(buf, buf + (i0 - h->i0) * row, (size_t)((from - i0) * row) * sizeof *buf);
+    *h = (held){ n, i0, i1 };
+    return from;
+}
+
 /* Sample n's input for output rows p0..p1, transformed into buf if asked for; then *g is the band alone. */
 static const pith_real *band_of(const pithp_env *e, const pithp_x_src *src, const pith_real *x, int64_t n,
-                                int64_t p0, int64_t p1, pith_real *buf, pithp_conv *g)
+                                int64_t p0, int64_t p1, held *h, pith_real *buf, pithp_conv *g)
 {
+    const int64_t row = g->w * g->c;
     int64_t i0, i1;
     if (!src->scale)
-        return x + n * g->h * g->w * g->c;
+        return x + n * g->h * row;
     seen(g, p0, p1, &i0, &i1);
-    pithp_x_rows(e, src, x, (n * g->h + i0) * g->w, (i1 - i0) * g->w, g->c, buf);
+    const int64_t from = slide_to(h, n, i0, i1, row, buf);
+    pithp_x_rows(e, src, x, (n * g->h + from) * g->w, (i1 - from) * g->w, g->c, buf + (from - i0) * row);
     g->h = i1 - i0;
     g->pt += i0;
     return buf;
 }
 
+/* dy of sample n's output rows p0..p1; likewise. */
+static const pith_real *dy_of(const pithp_env *e, const pithp_conv_bwd *a, int64_t n, int64_t p0, int64_t p1,
+                              held *h, pith_real *buf)
+{
+    const pithp_conv *g = &a->g;
+    const int64_t row = g->q * g->c;
+    if (a->src.dy)
+        return a->src.dy + (n * g->p + p0) * row;
+    const int64_t from = slide_to(h, n, p0, p1, row, buf);
+    pithp_dy_rows(e, &a->src, (n * g->p + from) * g->q, (p1 - from) * g->q, g->c, buf + (from - p0) * row);
+    return buf;
+}
+
+/* A tile is no longer than this: its statistics are summed in single precision. */
+enum { TILE_PIXELS = 2048 };
+
 static fwd fwd_layout(const pithp_conv *g)
 {
     fwd f = { .rows = g->n * g->p };
     int64_t width = g->q * g->c + g->stride_h * g->w * g->c;
-    int64_t cap = pithp_i64max(1, PITHP_TILE_BYTES / (int64_t)sizeof(float) / pithp_i64max(width, 1));
+    f.band = pithp_i64max(1, PITHP_TILE_BYTES / (int64_t)sizeof(float) / pithp_i64max(width, 1));
+    int64_t cap = pithp_i64max(f.band, TILE_PIXELS / pithp_i64max(g->q, 1));
     f.tile = pithp_i64max(1, pithp_i64min(cap, pithp_ceil_div(f.rows, 16)));
     f.most = pithp_ceil_div(f.rows, cap) + 16;
-    f.x_size = pieces(seen_most(g, f.tile) * g->w * g->c);
+    f.x_size = pieces(seen_most(g, pithp_i64min(f.band, f.tile)) * g->w * g->c);
     f.sub = pithp_i64max(1, 6144 / pithp_i64max(g->q * g->c, 1));
     f.y_size = pieces(f.sub * g->q * g->c);
     return f;
@@ -65,10 +102,12 @@ static void fwd_tile(void *arg, int64_t t, int thread)
     const pithp_conv *g = &f->a->g;
     int64_t from = t * f->tile, to = pithp_i64min(from + f->tile, f->rows), rc = g->q * g->c;
     pith_real *record = f->part + t * 3 * g->c, *buf = f->x + thread * (f->x_size + f->y_size);
-    for (int64_t i = from; i < to;) { /* sample by sample */
-        int64_t n = i / g->p, end = pithp_i64min(to, (n + 1) * g->p);
+    held h = nothing;
+    for (int64_t i = from; i < to;) { /* band by band, none of two samples */
+        int64_t n = i / g->p, end = pithp_i64min(pithp_i64min(to, i + f->band), (n + 1) * g->p);
         pithp_conv band = *g;
-        const pith_real *x = band_of(f->e, &f->a->load, f->a->x, n, i - n * g->p, end - n * g->p, buf, &band);
+        const pith_real *x =
+            band_of(f->e, &f->a->load, f->a->x, n, i - n * g->p, end - n * g->p, &h, buf, &band);
         while (i < end) {
             int64_t first = i, stop = pithp_i64min(i + f->sub, end);
             pith_real *out = f->a->y + first * rc, *y = f->stream ? buf + f->x_size : out;
@@ -145,7 +184,12 @@ static int64_t first_input(const pithp_conv *g, const bwd *b, int64_t i)
     return pithp_i64max(0, pithp_i64min(row, g->h));
 }
 
-static void bwd_band(const bwd *b, int64_t slot, int64_t n, int64_t i, pith_real *buf)
+/* What a thread's buffers hold. */
+typedef struct {
+    held dy, x;
+} bwd_held;
+
+static void bwd_band(const bwd *b, int64_t slot, int64_t n, int64_t i, bwd_held *h, pith_real *buf)
 {
     pith_real *dw = b->dw + slot * b->dw_size, *db = b->db + slot * b->db_size,
               *red = b->red + slot * 2 * b->db_size;
@@ -159,10 +203,10 @@ static void bwd_band(const bwd *b, int64_t slot, int64_t n, int64_t i, pith_real
         lo = pithp_i64min(lo, top > 0 ? pithp_ceil_div(top, g->stride_h) : 0);
         hi = pithp_i64max(hi, pithp_i64min(g->p, (i1 - 1 + g->pt) / g->stride_h + 1));
     }
-    const pith_real *dy = pithp_dy_rows(b->e, &a->src, (n * g->p + lo) * g->q, (hi - lo) * g->q, g->c, buf);
+    const pith_real *dy = dy_of(b->e, a, n, lo, hi, &h->dy, buf);
     if (a->dw) {
         pithp_conv own = *g;
-        const pith_real *x = band_of(b->e, &a->load, a->x, n, p0, p1, buf + b->dy_size, &own);
+        const pith_real *x = band_of(b->e, &a->load, a->x, n, p0, p1, &h->x, buf + b->dy_size, &own);
         for (int64_t p = p0; p < p1; p++)
             k->dw_row_dw(&own, x, dy + (p - lo) * rc, p, dw);
     }
@@ -183,11 +227,12 @@ static void bwd_band(const bwd *b, int64_t slot, int64_t n, int64_t i, pith_real
 static void bwd_slot(void *arg, int64_t slot, int thread)
 {
     const bwd *b = arg;
+    bwd_held h = { nothing, nothing };
     memset(b->dw + slot * b->dw_size, 0, (size_t)b->dw_size * sizeof *b->dw);
     memset(b->db + slot * b->db_size, 0, (size_t)b->db_size * sizeof *b->dw);
     memset(b->red + slot * 2 * b->db_size, 0, (size_t)(2 * b->db_size) * sizeof *b->dw);
     for (int64_t u = slot * b->units / b->slots; u < (slot + 1) * b->units / b->slots; u++)
-        bwd_band(b, slot, u / b->bands, u % b->bands,
+        bwd_band(b, slot, u / b->bands, u % b->bands, &h,
                  b->dy + thread * (b->dy_size + b->x_size + b->row_size));
 }
 
