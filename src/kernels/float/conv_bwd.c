@@ -60,7 +60,8 @@ const pith_real *pithp_dy_rows(const pithp_env *e, const pithp_dy_src *src, int6
     return buf;
 }
 
-static void bwd_rows(const bwd *b, int64_t slot, int64_t first, int64_t rows, pith_real *buf)
+/* fresh: the slot's sum for dw begins here. */
+static void bwd_rows(const bwd *b, int64_t slot, int64_t first, int64_t rows, bool fresh, pith_real *buf)
 {
     pith_real *dw = b->dw + slot * b->dw_size, *db = b->db + slot * b->db_size,
               *red = b->red + slot * b->red_size;
@@ -87,7 +88,7 @@ static void bwd_rows(const bwd *b, int64_t slot, int64_t first, int64_t rows, pi
             x = pithp_x_rows(b->e, &a->load, a->x, first, rows, g->c, col);
         else
             pithp_im2col(g, a->x, i, first, rows, col);
-        k->gemm(kg, b->taps, rows, dyg, 1, g->k, x, b->taps, true, dw + i * kg * b->taps, b->taps);
+        k->gemm(kg, b->taps, rows, dyg, 1, g->k, x, b->taps, !fresh, dw + i * kg * b->taps, b->taps);
     }
     if (a->load_s1)
         k->bn_reduce(dx, a->x + first * g->c, a->load.scale, a->load.shift, a->load_mean, a->load.act, rows,
@@ -103,7 +104,6 @@ static void bwd_slot(void *arg, int64_t slot, int thread)
     pith_real *buf = b->own + thread * b->one;
     int64_t from = slot * b->units / b->slots, to = (slot + 1) * b->units / b->slots,
             sample = g->h * g->w * g->c;
-    memset(b->dw + slot * b->dw_size, 0, (size_t)b->dw_size * sizeof *buf);
     memset(b->db + slot * b->db_size, 0, (size_t)b->db_size * sizeof *buf);
     memset(b->red + slot * b->red_size, 0, (size_t)b->red_size * sizeof *buf);
     for (int64_t u = from; u < to; u++) {
@@ -112,7 +112,7 @@ static void bwd_slot(void *arg, int64_t slot, int thread)
             memset(b->a->dx + first / (g->p * g->q) * sample, 0,
                    (size_t)((end - first) / (g->p * g->q) * sample) * sizeof *buf);
         for (; first < end; first += b->sub)
-            bwd_rows(b, slot, first, pithp_i64min(b->sub, end - first), buf);
+            bwd_rows(b, slot, first, pithp_i64min(b->sub, end - first), first == from * b->unit, buf);
     }
 }
 
