@@ -74,7 +74,8 @@ def measure(pith, row, rounds, seconds, folder):
         for script, (how, _) in best.items():
             runs[script].append(peer(script, verb, model, batch, threads, seconds, how))
     out = {"row": f"{verb} {net}{' ' + ' '.join(options) if options else ''} {size} batch {batch} threads {threads}",
-           "must": must, "arena_mb": first.get("arena_mb")}
+           "must": must, "arena_mb": first.get("arena_mb"),
+           "limits": limits(run(ours + ["2", "--profile"])["profile"])}
     for name, rs in runs.items():
         key = {"pith": "pith", "peer_torch.py": "torch", "peer_onnx.py": "onnxruntime"}[name]
         out[key] = {"img_per_s": statistics.median(r["img_per_s"] for r in rs),
@@ -85,6 +86,18 @@ def measure(pith, row, rounds, seconds, folder):
         if key != "pith":
             out["ratio_" + key] = statistics.median(b["ms_median"] / a["ms_median"] for a, b in zip(runs["pith"], rs))
     return out
+
+
+def limits(p):
+    """A profile against what the machine can do: operations at the pace of a large product, bytes at that of copying."""
+    least, took = 0.0, 0.0
+    for s in p["steps"]:
+        for way in ("forward", "backward"):
+            took += s.get(way + "_ms", 0)
+            least += s.get(way + "_ms", 0) * s.get("share_" + way, 0)
+    total = lambda *keys: sum(s.get(k, 0) for s in p["steps"] for k in keys)
+    return {"gmacs_a_second": p["limit_gmacs"], "gbytes_a_second": p["limit_gbytes"], "macs": total("macs", "macs_backward"),
+            "bytes": total("bytes_forward", "bytes_backward"), "at_limits_ms": least, "profiled_ms": took, "share": least / took}
 
 
 def neighbour(pith, rounds, seconds, folder):
@@ -121,7 +134,7 @@ def show(r):
         if key in r:
             line += (f" | {key} ({r[key]['how']}) {r[key]['img_per_s']:.1f}, {r[key]['ms']:.2f} ms, "
                      f"{r[key]['peak_rss_mb']:.0f} MB, ratio {r['ratio_' + key]:.2f}")
-    print(line, flush=True)
+    print(f"{line} | {100 * r['limits']['share']:.0f}% of the machine's limits", flush=True)
 
 
 def versions(pith):
