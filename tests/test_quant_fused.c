@@ -122,7 +122,8 @@ static double *layer_grads(const layer *l, pith_ctx *c, bool no_fuse, int64_t *n
     }
     ck_assert_int_eq(pith_plan_forward(p, 0, 0), PITH_OK);
     ck_assert_int_eq(pith_plan_backward(p), PITH_OK);
-    double *grads = malloc((size_t)*n * sizeof *grads);
+    ck_assert_int_gt(*n, 0);
+    double *grads = calloc((size_t)*n + 1, sizeof *grads);
     int64_t at = 0;
     for (int i = 0; i < l->n_params; i++)
         for (int64_t j = 0; j < pith_size(l->params[i]); j++)

@@ -278,7 +278,7 @@ static void float_forward(const pith_call *k, const pithp_conv *g, const pithp_f
     }
     question(k, g->k, scale, shift, out);
     pith_real range[2], s = out != NULL && out->on ? out->scale[0] : 0, lo = 0, hi = 0;
-    if (s > 0)
+    if (out != NULL && out->on)
         whole_bounds(out, &lo, &hi);
     extra(k, g->k, EXTRA)[0] = s;
     pithp_affine_fq(e, f.y, scale, shift, a->act, rows, g->k, s, lo, hi, k->out.data, range, k->scratch);

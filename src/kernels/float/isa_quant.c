@@ -121,7 +121,7 @@ static ALWAYS void affine_fq_vec(const affine_fq_args *p, int64_t at, int64_t j,
         }
     }
     v = clamp(v / p->s, p->lo, p->hi);
-    vstore_m(p->y + at, round_away(v) * p->s + (v - v), n);
+    vstore_m(p->y + at, round_away(v) * p->s + (v - v), n); /* NaN stays. NOLINT(misc-redundant-expression) */
 }
 
 static ALWAYS void affine_fq_rows(const affine_fq_args *p, int64_t rows, int64_t c, pithp_act act,
