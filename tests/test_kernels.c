@@ -275,6 +275,28 @@ START_TEST(batch_norm)
 }
 END_TEST
 
+/* Sums in double, of rows that lie apart, beside the definition: the same order, so the same bits. */
+START_TEST(row_sums)
+{
+    pithp_rand r = test_rand(9);
+    EACH_ISA(isa)
+    for (size_t w = 0; w < PITHP_LEN(widths); w++) {
+        const int64_t c = widths[w], rows = (int64_t)w % 7, step = c + (int64_t)w % 3;
+        buf x = buf_random((rows + 1) * step + c, &r);
+        double *sum = malloc((size_t)(c + 1) * sizeof *sum), *want = malloc((size_t)(c + 1) * sizeof *want);
+        for (int64_t j = 0; j <= c; j++)
+            sum[j] = want[j] = pithp_rand_normal(&r);
+        pithp_kern_get((pithp_isa)isa)->row_sums(x.p, rows, step, c, sum);
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < c; j++)
+                want[j] += (double)x.p[i * step + j];
+        ck_assert(memcmp(sum, want, (size_t)(c + 1) * sizeof *sum) == 0);
+        free(sum), free(want);
+        buf_free(&x);
+    }
+}
+END_TEST
+
 START_TEST(statistics)
 {
     pithp_rand r = test_rand(5);
@@ -356,6 +378,7 @@ int main(void)
     tcase_add_test(t, drivers);
     tcase_add_test(t, batch_norm);
     tcase_add_test(t, statistics);
+    tcase_add_test(t, row_sums);
     tcase_add_test(t, gemm);
     return suite_run("kernels", s);
 }

@@ -4,6 +4,7 @@
    one element when it is summed. Long sums are cut along the outermost summed dimension into slots, added in order. */
 #include "ops/reduce.h"
 #include "kernels/float/kernels.h"
+#include "ops/common.h"
 
 #define LONG_SUM   8192
 #define TILE_TERMS 16384
@@ -32,6 +33,7 @@ typedef struct {
     bool inner_stays;
     int64_t results, units, per_tile, slots, pieces; /* pieces: units along the last dimension */
     double *partial;                                 /* [slots][results] */
+    const pithp_kern *kern;
 } sizes;
 
 static int64_t slots_of(const pithp_nest *n, int set, int64_t *results, int *outer)
@@ -147,6 +149,15 @@ static void put(const sizes *z, int64_t slot, int64_t o, int64_t n, const double
     }
 }
 
+/* The innermost summed dimension before the last, which `next` steps first; -1: there is none. */
+static int summed_last(const sizes *z)
+{
+    int i = z->r->nest.nd - 2;
+    while (i >= 0 && z->r->nest.s[z->r->set][i])
+        i--;
+    return i;
+}
+
 static void do_unit(const sizes *z, int64_t unit, int64_t slot)
 {
     const pithp_nest *nest = &z->r->nest;
@@ -167,11 +178,17 @@ static void do_unit(const sizes *z, int64_t unit, int64_t slot)
         return;
     }
     pith_real room[PITHP_TERMS];
-    int64_t n = PITHP_MIN(PITHP_TERMS, nest->d[last] - idx[last]);
+    const int64_t n = PITHP_MIN(PITHP_TERMS, nest->d[last] - idx[last]);
+    const int run = z->r->term == NULL ? summed_last(z) : -1;
     do {
         const pith_real *t = terms_at(z, idx, n, room);
-        for (int64_t j = 0; j < n; j++)
-            sum[j] += t[j];
+        int64_t rows = 1, step = 0;
+        if (run >= 0) { /* all of that dimension at once */
+            rows = (run == z->outer ? hi : nest->d[run]) - idx[run];
+            step = z->full[run];
+            idx[run] += rows - 1;
+        }
+        z->kern->row_sums(t, rows, step, n, sum);
     } while (next(z, idx, lo, hi));
     put(z, slot, o, n, sum);
 }
@@ -189,6 +206,7 @@ static void sum_tile(void *arg, int64_t tile, int thread)
 void pithp_reduce_run(const pith_call *k, pithp_reduce *r)
 {
     sizes z = sizes_of(r);
+    z.kern = pithp_call_env(k)->k;
     pith_op_parallel(k, (z.units + z.per_tile - 1) / z.per_tile * z.slots, sum_tile, &z);
     if (z.slots == 1)
         return;

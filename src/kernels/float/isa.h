@@ -24,6 +24,7 @@ void KERN(col_sq)(const pith_real *x, const pith_real *centre, int64_t rows, int
 void KERN(affine_act)(const pith_real *x, const pith_real *scale, const pith_real *shift,
                       const pith_real *res, bool res_first, pithp_act act, int64_t rows, int64_t c,
                       pith_real *y);
+void KERN(row_sums)(const pith_real *x, int64_t rows, int64_t step, int64_t c, double *sum);
 void KERN(bn_reduce)(const pith_real *dz, const pith_real *y, const pith_real *scale, const pith_real *shift,
                      const pith_real *mean, pithp_act act, int64_t rows, int64_t c, pith_real *s1,
                      pith_real *s2, pith_real *u);

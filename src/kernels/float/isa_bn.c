@@ -30,6 +30,39 @@ void KERN(col_sum)(const pith_real *x, int64_t rows, int64_t c, pith_real *sum)
     }
 }
 
+typedef double dvec __attribute__((vector_size(VBYTES), aligned(sizeof(double)), may_alias));
+enum { DLANES = VBYTES / (int)sizeof(double) };
+typedef pith_real hvec
+    __attribute__((vector_size(DLANES * sizeof(pith_real)), aligned(sizeof(pith_real)), may_alias));
+
+/* nv vectors of doubles stay in registers down the rows: a sum waits for the one before it, so there are several. */
+static ALWAYS void row_sums_vec(const pith_real *x, int64_t rows, int64_t step, int nv, double *sum)
+{
+    dvec acc[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++)
+        acc[v] = *(const dvec *)(sum + v * DLANES);
+    for (int64_t i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; v++)
+            acc[v] += __builtin_convertvector(*(const hvec *)(x + i * step + v * DLANES), dvec);
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++)
+        *(dvec *)(sum + v * DLANES) = acc[v];
+}
+
+void KERN(row_sums)(const pith_real *x, int64_t rows, int64_t step, int64_t c, double *sum)
+{
+    int64_t j = 0;
+    for (; j + 4 * DLANES <= c; j += 4 * DLANES)
+        row_sums_vec(x + j, rows, step, 4, sum + j);
+    for (; j + DLANES <= c; j += DLANES)
+        row_sums_vec(x + j, rows, step, 1, sum + j);
+    for (; j < c; j++)
+        for (int64_t i = 0; i < rows; i++)
+            sum[j] += (double)x[i * step + j];
+}
+
 static ALWAYS void sq_vec(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *sq,
                           int n)
 {

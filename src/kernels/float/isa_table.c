@@ -18,6 +18,7 @@ const pithp_kern KERN(kern) = {
     .gemm = KERN(gemm),
     .gemm_pack = KERN(gemm_pack),
     .affine_act = KERN(affine_act),
+    .row_sums = KERN(row_sums),
     .bn_reduce = KERN(bn_reduce),
     .bn_dy = KERN(bn_dy),
     .unary = KERN(unary),

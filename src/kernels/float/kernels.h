@@ -75,6 +75,8 @@ typedef struct pithp_kern {
 
     /* Per-channel sums over rows of [rows,C]: sum[c] += x, in one pass. */
     void (*col_sum)(const pith_real *x, int64_t rows, int64_t c, pith_real *sum);
+    /* The same in double, row after row, of rows that lie `step` apart: sum[c] += x. */
+    void (*row_sums)(const pith_real *x, int64_t rows, int64_t step, int64_t c, double *sum);
     /* sq[c] += (x - centre[c])^2. */
     void (*col_sq)(const pith_real *x, const pith_real *centre, int64_t rows, int64_t c, pith_real *sq);
     /* Both in one pass: s1[c] += x - centre[c], s2[c] += (x - centre[c])^2. */
