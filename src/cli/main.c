@@ -27,7 +27,9 @@ static void usage(FILE *to)
 }
 
 /* libgomp reads its wait policy when it is loaded, and threads that spin collapse when another process takes a core: so the
-   command starts itself again, once, with the policy it wants. Who set a policy keeps it. */
+   command starts itself again, once, with the policy it wants. Who set a policy keeps it. As many rounds bridge the gaps between
+   two steps of a plan, and are too few to keep the other thread, which shares the busy core, from moving to this one: efnet-nano
+   trains at 52% of its pace beside a busy program (with 20,000 rounds at 39%), and no slower alone. */
 static void choose_wait_policy(char **argv)
 {
     if (getenv("PITH_STARTED") != NULL || getenv("OMP_WAIT_POLICY") != NULL ||
@@ -35,7 +37,7 @@ static void choose_wait_policy(char **argv)
         return;
     setenv("PITH_STARTED", "1", 1);
     setenv("OMP_WAIT_POLICY", "passive", 1);
-    setenv("GOMP_SPINCOUNT", "20000", 1);
+    setenv("GOMP_SPINCOUNT", "3000", 1);
     char self[4096]; /* the program's own path: a process listed as "exe" would puzzle people */
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n <= 0)
