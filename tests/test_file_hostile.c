@@ -126,7 +126,7 @@ static const struct {
     { "\"inputs\":[0,1,null]", "\"inputs\":[0,-1,null]", "operand 1 is not null" },
     { "\"inputs\":[0,1,null]", "\"inputs\":[0,3,null]", "operand 1 is not null" },
     { "\"inputs\":[0,1,null]", "\"inputs\":[0,1.0,null]", "operand 1 is not null" },
-    { "\"inputs\":[0,1,null]", "\"inputs\":[0,1,0,0,0,0,0,0,0]", "at most 8 nodes" },
+    { "\"inputs\":[0,1,null]", "\"inputs\":[0,1,0,0,0,0,0,0,0,0,0]", "at most 10 nodes" },
     { "\"attrs\":{}", "\"attrs\":[]", "\"attrs\" not an object" },
     { "\"attrs\":{}", "\"attrs\":{\"k\":1}", "attribute 'k' is not one of op 'dense'" },
     { "\"factor\":2,", "", "graph node 3: attribute 'factor' is missing" },
