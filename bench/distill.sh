@@ -14,7 +14,7 @@ threads=${THREADS:+--threads $THREADS}
 teacher=$out/teacher/last.pith
 mkdir -p "$out"
 
-# run NAME COMMAND...: a training into OUT/NAME, gone on with if it was interrupted, then what it says of each image
+# train NAME COMMAND...: a training into OUT/NAME, gone on with if it was interrupted, then what it says of each image
 train() {
     name=$1
     shift
@@ -25,7 +25,7 @@ train() {
         # shellcheck disable=SC2086
         "$pith" "$@" --data "$data" --out "$out/$name" $threads -q >/dev/null
     fi
-    "$pith" eval "$out/$name/last.pith" --data "$data" --csv "$out/$name.csv" --json -q $beside >"$out/$name.tmp"
+    "$pith" eval "$out/$name/last.pith" --data "$data" --csv "$out/$name.csv" --json -q ${beside:+--against "$beside"} >"$out/$name.tmp"
     mv "$out/$name.tmp" "$out/$name.json"
     echo "$name: $(sed 's/^[^:]*:\([0-9.]*\),.*/\1/' "$out/$name.json")"
 }
@@ -41,7 +41,7 @@ student)
         if [ "$kind" = alone ]; then
             train "alone-s$seed" train "$@"
         else
-            beside="--against $teacher"
+            beside=$teacher
             train "$kind-s$seed" distill --teacher "$teacher" --kind "$kind" --store "$out/$kind-s$seed.store" \
                 --variants "${VARIANTS:-8}" "$@"
             rm -f "$out/$kind-s$seed.store"
@@ -51,8 +51,9 @@ student)
 bits)
     float=$1 how=$2
     shift 2
-    beside="--against $float"
+    beside=$float
     shared=$out/shared.pith
+    case $how in w4a8 | code2) ;; *) echo "distill.sh: '$how': w4a8 or code2 is expected" >&2; exit 2 ;; esac
     [ "$how" = w4a8 ] || [ -f "$shared" ] ||
         "$pith" quantize "$float" --data "$data" --scheme codebook --bits-weights 2 --bits-ends 2 --keep-norms -o "$shared" -q
     for seed; do

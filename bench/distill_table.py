@@ -48,7 +48,7 @@ def student(out, kind, alone):
     differences = []
     for s in both:
         a, b = (right(p[s][:-5] + ".csv") for p in (alone, taught))
-        differences.append([y - x for x, y in zip(a, b)])
+        differences.append([y - x for x, y in zip(a, b, strict=True)])
     each = [100 * sum(d) / len(d) for d in differences]
     low, high = interval(differences)
     accuracy = [100 * json.load(open(taught[s]))["accuracy"] for s in both]
@@ -57,11 +57,12 @@ def student(out, kind, alone):
 
 
 def bits(out, how):
-    rows = {}
-    for way in ("alone", "taught"):
-        rs = [json.load(open(p)) for p in seeds(out, f"{how}-{way}").values()]
-        if not rs:
-            return None
+    rows, of = {}, {way: seeds(out, f"{how}-{way}") for way in ("alone", "taught")}
+    both = [s for s in of["alone"] if s in of["taught"]]
+    if not both:
+        return None
+    for way in of:
+        rs = [json.load(open(of[way][s])) for s in both]
         rows[way] = {"seeds": len(rs), "accuracy": 100 * statistics.mean(r["accuracy"] for r in rs),
                      "kl": statistics.mean(r["against"]["kl"] for r in rs),
                      "differ": statistics.mean(r["against"]["differ"] / r["n"] for r in rs)}

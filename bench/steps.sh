@@ -8,7 +8,8 @@ set -eu
 pith=$1 out=$2 rounds=7 seconds=2 threads=1
 shift 2
 while :; do
-    case $1 in
+    case ${1-} in
+    "") sed -n 's/^# usage: /usage: /p' "$0" >&2; exit 2 ;;
     rounds=* | seconds=* | threads=*) eval "${1%%=*}=\${1#*=}"; shift ;;
     *) break ;;
     esac

@@ -24,11 +24,28 @@ static void one_step(pith_model *m, bool no_fuse, pith_real *grads)
     pith_plan_free(p);
 }
 
+/* Scales of activations that are learned: how many have a gradient, which is that of the parts. */
+static int scales_learn(const pith_model *m, const pith_real *a, const pith_real *b)
+{
+    int n = 0;
+    for (size_t i = 0; i < m->g->n; i++) {
+        const pith_tensor *t = m->g->nodes[i];
+        if (!pithp_fq_of_activation(t) || t->in[PITHP_FQ_SCALE]->kind != PITHP_NODE_PARAM)
+            continue;
+        const ptrdiff_t at = t->in[PITHP_FQ_SCALE]->grad - m->grads;
+        const double x = (double)a[at], y = (double)b[at];
+        ck_assert_msg(fabs(x - y) <= 1e-3 * fabs(y) + 1e-8, "%s: gradient %g, by parts %g", pith_name(t), x,
+                      y);
+        n += fabs(x) > 1e-6;
+    }
+    return n;
+}
+
 /* 8 bits with ranges that move, 4 with scales that are learned. */
 START_TEST(fused_as_unfused)
 {
     static const pith_quant_cfg how[] = { { .observe_steps = 2 },
-                                          { .bits_weights = 4, .bits_activations = 4 } };
+                                          { .observe_steps = 2, .bits_weights = 4, .bits_activations = 4 } };
     fit_setup s = trained();
     ck_assert_int_eq(pith_qat(s.m, how[_i]), PITH_OK);
     fit(&s, 1, 0.005);
@@ -45,6 +62,8 @@ START_TEST(fused_as_unfused)
     }
     ck_assert_msg(aa > 0 && dot / sqrt(aa * bb) > 0.999 && fabs(aa / bb - 1) < 0.01,
                   "gradients: cosine %.6f, sizes %g and %g", dot / sqrt(aa * bb), sqrt(aa), sqrt(bb));
+    const int learn = scales_learn(s.m, a, b);
+    ck_assert_msg(_i == 0 ? learn == 0 : learn > 5, "%d activations learn their scales", learn);
     int64_t state = s.m->n_weights - s.m->n_params;
     for (int64_t i = 0; i < state; i++) {
         double x = (double)s.m->weights[s.m->n_params + i], y = (double)twin->weights[s.m->n_params + i];

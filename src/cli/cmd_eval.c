@@ -65,8 +65,10 @@ static bool compare(const eval_opts *o, pith_ctx *c, pith_model *m, pith_data *d
     answers a = { 0 }, b = { 0 };
     pith_model *other = o->against != NULL ? open_model(c, o->against, (model_opts){ 0 }) : NULL;
     bool ok = (o->against == NULL || other != NULL) && answers_ask(m, d, split, o->batch, &a);
-    if (ok && other != NULL && pith_distill_compare(m, other, d, split, &gap) == PITH_OK &&
-        answers_ask(other, d, split, o->batch, &b))
+    if (ok && other != NULL)
+        ok = pith_distill_compare(m, other, d, split, &gap) == PITH_OK &&
+             answers_ask(other, d, split, o->batch, &b);
+    if (ok && other != NULL)
         *beside = (comparison){ b.n, b.right, gap.kl, answers_pair(&a, &b) };
     ok = ok && !pith_ctx_status(c);
     if (!ok)

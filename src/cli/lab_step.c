@@ -107,7 +107,7 @@ static json_t *command_of(const lab *l, int i)
 {
     const lab_row *r = &l->rows[i];
     const bool named = r->from == NULL || strstr(r->words, "--width") != NULL;
-    char *text = NULL, dir[1024], from[1024] = "", epochs[64] = "", words[512];
+    char *text = NULL, dir[1024], from[1024] = "", epochs[32] = "", seed[32] = "", words[512];
     lab_words_text(l, r, words);
     lab_path(l, r, "", dir);
     if (r->from != NULL)
@@ -117,17 +117,17 @@ static json_t *command_of(const lab *l, int i)
     else if (lab_adaround(l, r) > 0)
         snprintf(epochs, sizeof epochs, " --adaround-steps %d", lab_adaround(l, r));
     if (l->k.seed != 0)
-        snprintf(epochs + strlen(epochs), sizeof epochs - strlen(epochs), " --seed %" PRIu64, l->k.seed);
+        snprintf(seed, sizeof seed, " --seed %" PRIu64, l->k.seed);
     int n =
         r->from == NULL && l->init != NULL ? asprintf(&text, "cp %s %s/last.pith", l->init, dir)
         : r->then != NULL
             ? asprintf(&text,
-                       "pith quantize %s --data %s %s -o %s/shared.pith; pith train --model %s/shared.pith "
-                       "--data %s %s%s -o %s",
-                       from, l->data, words, dir, dir, l->data, r->then, epochs, dir)
-            : asprintf(&text, "pith %s%s%s --data %s%s%s%s%s%s -o %s%s", r->verb,
+                       "pith quantize %s --data %s %s%s -o %s/shared.pith; pith train --model %s/shared.pith "
+                       "--data %s %s%s%s -o %s",
+                       from, l->data, words, seed, dir, dir, l->data, r->then, epochs, seed, dir)
+            : asprintf(&text, "pith %s%s%s --data %s%s%s%s%s%s%s -o %s%s", r->verb,
                        from[0] ? before_parent(r) : "", from, l->data, named ? " --model " : "",
-                       named ? l->model : "", words[0] ? " " : "", words, epochs, dir,
+                       named ? l->model : "", words[0] ? " " : "", words, epochs, seed, dir,
                        strcmp(r->verb, "quantize") == 0 ? "/last.pith" : "");
     json_t *j = json_bytes(n >= 0 ? text : "");
     if (n >= 0)

@@ -68,7 +68,8 @@ bool pithp_fuse_quant_conv(const pith_tensor *t, single_fn single, void *arg, pi
     a.w = pithp_is_fake_quant(at->in[1]) ? at->in[1] : NULL;
     a.x = pithp_grid_of(at->in[0]);
     operands(f, at, norm);
-    if (f->train && a.out != NULL && a.out->in[PITHP_FQ_SCALE]->kind == PITHP_NODE_PARAM)
+    const pith_tensor *scale = a.out != NULL ? a.out->in[PITHP_FQ_SCALE] : NULL;
+    if (f->train && scale != NULL && (scale->kind == PITHP_NODE_PARAM || scale->require_grad))
         f->in[PITHP_QC_SCALE] = a.out->in[PITHP_FQ_SCALE]; /* it has a gradient */
     f->op = &pithp_op_quant_conv;
     memcpy(f->attr.bytes, &a, sizeof a);

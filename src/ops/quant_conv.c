@@ -31,12 +31,12 @@ static pithp_conv geometry_of(const pith_call *k)
 /* ---- Memory: aux holds the vectors, the bounds of the derivative, then y (training) ---- */
 enum {
     EXTRA = 3
-}; /* vectors: scale and shift of the derivative's question; whether it is asked, or the bias. Then one number: the result's
-      scale, 0 while it is not quantized */
+}; /* vectors: scale and shift of the derivative's question; whether it is asked, or the bias. Then of the result, as the
+      forward pass found them: its scale, 0 while it is not quantized, and the bounds of its integers less the zero point */
 
 static size_t vector_bytes(int64_t k)
 {
-    return (((PITHP_FOLDED_VECTORS + EXTRA) * (size_t)k + 1) * sizeof(pith_real) + 63) / 64 * 64;
+    return (((PITHP_FOLDED_VECTORS + EXTRA) * (size_t)k + 3) * sizeof(pith_real) + 63) / 64 * 64;
 }
 
 static pith_real *extra(const pith_call *k, int64_t c, int i)
@@ -280,7 +280,7 @@ static void float_forward(const pith_call *k, const pithp_conv *g, const pithp_f
     pith_real range[2], s = out != NULL && out->on ? out->scale[0] : 0, lo = 0, hi = 0;
     if (out != NULL && out->on)
         whole_bounds(out, &lo, &hi);
-    extra(k, g->k, EXTRA)[0] = s;
+    memcpy(extra(k, g->k, EXTRA), (pith_real[]){ s, lo, hi }, 3 * sizeof s);
     pithp_affine_fq(e, f.y, scale, shift, a->act, rows, g->k, s, lo, hi, k->out.data, range, k->scratch);
     if (out != NULL && out->looks)
         pithp_fq_look(out->a, range, out->seen, out->scale, out->zero);
@@ -315,13 +315,11 @@ static pithp_learned *learned_of(const pith_call *k, const pithp_conv *g, const 
                                  pithp_learned *l)
 {
     const attr_t *a = k->attr;
-    const pith_real s = extra(k, g->k, EXTRA)[0];
+    const pith_real *q = extra(k, g->k, EXTRA);
     pithp_clear_grad(&k->in[PITHP_QC_SCALE]);
-    if (k->in[PITHP_QC_SCALE].grad == NULL || !(s > 0))
+    if (k->in[PITHP_QC_SCALE].grad == NULL || !(q[0] > 0))
         return NULL;
-    const quant out = quant_of(a->out, true);
-    *l = (pithp_learned){ .act = a->act, .s = s };
-    whole_bounds(&out, &l->lo, &l->hi);
+    *l = (pithp_learned){ .act = a->act, .s = q[0], .lo = q[1], .hi = q[2] };
     if (a->norm) {
         l->scale = v->bn.scale;
         l->shift = v->bn.shift;

@@ -240,7 +240,7 @@ static pith_status pad(void *reader_, const pithp_tfl_node *n, const pithp_tfl_v
 static pith_status concat(void *reader_, const pithp_tfl_node *n, const pithp_tfl_view *out)
 {
     reader *r = reader_;
-    pith_tensor *x[8];
+    pith_tensor *x[PITH_OP_MAX_IN];
     int act = 0, axis = 0;
     pith_status s = pithp_tfl_act_get(r->f, n, 1, &act);
     if (!s)
@@ -284,7 +284,7 @@ const pithp_tfl_row pithp_tfl_frows[] = {
     { TFL_ADD, TFL_OPT_ADD, 2, 2, binary },
     { TFL_AVERAGE_POOL_2D, TFL_OPT_POOL_2D, 1, 1, pool },
     { TFL_BATCH_MATMUL, TFL_OPT_BATCH_MATMUL, 2, 2, matmul },
-    { TFL_CONCATENATION, TFL_OPT_CONCATENATION, 1, 8, concat },
+    { TFL_CONCATENATION, TFL_OPT_CONCATENATION, 1, PITH_OP_MAX_IN, concat },
     { TFL_CONV_2D, TFL_OPT_CONV_2D, 2, 3, conv },
     { TFL_DEPTHWISE_CONV_2D, TFL_OPT_DEPTHWISE_CONV_2D, 2, 3, depthwise },
     { TFL_DEQUANTIZE, TFL_OPT_DEQUANTIZE, 1, 1, dequantize },

@@ -73,7 +73,7 @@ static const pith_real *dy_of(const pithp_env *e, const pithp_conv_bwd *a, int64
     return buf;
 }
 
-/* A tile is no longer than this: its statistics are summed in single precision. */
+/* A tile is no longer than this, or than a band: its statistics are summed in single precision. */
 enum { TILE_PIXELS = 2048 };
 
 static fwd fwd_layout(const pithp_conv *g)

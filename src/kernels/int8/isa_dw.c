@@ -3,7 +3,7 @@
    vectors for each word. */
 #include "kernels/int8/isa.h"
 
-/* words[j] = rows a, b, c, d at j; n numbers, and up to 63 more of each row are read and written. */
+/* words[j] = the rows (four, or two less the zero point) at j; n numbers, and up to 63 (15) more of each are read and written. */
 #ifdef __AVX512VNNI__
 static void interleave(const int8_t *const *r, int64_t n, int32_t zero, int32_t *words)
 {
@@ -25,7 +25,7 @@ static void interleave(const int8_t *const *r, int64_t n, int32_t zero, int32_t 
         vstore(words + j + 48, _mm512_shuffle_i32x4(s1, s3, 0xDD));
     }
 }
-#elif defined(__AVX2__)
+#else
 static void interleave(const int8_t *const *r, int64_t n, int32_t zero, int32_t *words)
 {
     const __m256i z = _mm256_set1_epi16((short)zero);
@@ -34,17 +34,11 @@ static void interleave(const int8_t *const *r, int64_t n, int32_t zero, int32_t 
         __m256i b = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(r[1] + j)));
         a = _mm256_sub_epi16(a, z);
         b = _mm256_sub_epi16(b, z);
-        __m256i lo = _mm256_unpacklo_epi16(a, b), hi = _mm256_unpackhi_epi16(a, b); /* 0-3, 8-11; 4-7, 12-15 */
+        __m256i lo = _mm256_unpacklo_epi16(a, b),
+                hi = _mm256_unpackhi_epi16(a, b); /* 0-3, 8-11; 4-7, 12-15 */
         _mm256_storeu_si256((__m256i *)(void *)(words + j), _mm256_permute2x128_si256(lo, hi, 0x20));
         _mm256_storeu_si256((__m256i *)(void *)(words + j + 8), _mm256_permute2x128_si256(lo, hi, 0x31));
     }
-}
-#else
-static void interleave(const int8_t *const *r, int64_t n, int32_t zero, int32_t *words)
-{
-    const int8_t *a = r[0], *b = r[1];
-    for (int64_t j = 0; j < n; j++)
-        words[j] = (int32_t)((uint32_t)(uint16_t)(a[j] - zero) | (uint32_t)(b[j] - zero) << 16);
 }
 #endif
 
