@@ -41,12 +41,34 @@ static int scales_learn(const pith_model *m, const pith_real *a, const pith_real
     return n;
 }
 
-/* 8 bits with ranges that move, 4 with scales that are learned. */
+/* Two results that are joined have one range, which the join looks at: their zero point moves after they have used it. */
+static pith_tensor *joined(pith_model *m, pith_tensor *x, void *user)
+{
+    (void)user;
+    x = pith_nn_conv_bn_act(m, "stem", x, (pith_conv2d_cfg){ .out = 8, .kernel = 3 }, PITH_RELU);
+    pith_tensor *a = pith_nn_conv_bn_act(m, "left", x, (pith_conv2d_cfg){ .out = 6, .kernel = 3 },
+                                         PITH_LINEAR),
+                *b = pith_nn_conv_bn_act(m, "right", x, (pith_conv2d_cfg){ .out = 10 }, PITH_LINEAR);
+    x = pith_concat((pith_tensor *[]){ a, b }, 2, -1);
+    return pith_nn_linear(m, "head", pith_global_avgpool(x), 2);
+}
+
+static fit_setup trained_joined(void)
+{
+    fit_setup s = fit_begin(2);
+    s.m = pith_model_new(s.c, joined, NULL, PITH_SHAPE(FIT_SIZE, FIT_SIZE, 3));
+    ck_assert_msg(s.m != NULL, "%s", pith_error_text(s.c));
+    fit(&s, 2, 0.02);
+    return s;
+}
+
+/* 8 bits with ranges that move; 4 with scales that are learned, also while ranges are still looked for. */
 START_TEST(fused_as_unfused)
 {
     static const pith_quant_cfg how[] = { { .observe_steps = 2 },
-                                          { .observe_steps = 2, .bits_weights = 4, .bits_activations = 4 } };
-    fit_setup s = trained();
+                                          { .observe_steps = 2, .bits_weights = 4, .bits_activations = 4 },
+                                          { .observe_steps = 40, .bits_weights = 4, .bits_activations = 4 } };
+    fit_setup s = _i < 2 ? trained() : trained_joined();
     ck_assert_int_eq(pith_qat(s.m, how[_i]), PITH_OK);
     fit(&s, 1, 0.005);
     pith_model *twin = pith_model_clone(s.m);
@@ -63,7 +85,8 @@ START_TEST(fused_as_unfused)
     ck_assert_msg(aa > 0 && dot / sqrt(aa * bb) > 0.999 && fabs(aa / bb - 1) < 0.01,
                   "gradients: cosine %.6f, sizes %g and %g", dot / sqrt(aa * bb), sqrt(aa), sqrt(bb));
     const int learn = scales_learn(s.m, a, b);
-    ck_assert_msg(_i == 0 ? learn == 0 : learn > 5, "%d activations learn their scales", learn);
+    ck_assert_msg(_i == 0 ? learn == 0 : learn > (_i == 1 ? 5 : 0), "%d activations learn their scales",
+                  learn);
     int64_t state = s.m->n_weights - s.m->n_params;
     for (int64_t i = 0; i < state; i++) {
         double x = (double)s.m->weights[s.m->n_params + i], y = (double)twin->weights[s.m->n_params + i];
@@ -180,7 +203,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("quant_fused");
-    tcase_add_loop_test(suite_case(s, "fused_as_unfused"), fused_as_unfused, 0, 2);
+    tcase_add_loop_test(suite_case(s, "fused_as_unfused"), fused_as_unfused, 0, 3);
     tcase_add_loop_test(suite_case(s, "learned_scale"), learned_scale, 0, 9);
     return suite_run("quant_fused", s);
 }
