@@ -61,7 +61,7 @@ typedef struct {
 static bool compare(const eval_opts *o, pith_ctx *c, pith_model *m, pith_data *d, comparison *beside)
 {
     const pith_split split = strcmp(o->split, "val") == 0 ? PITH_VAL : PITH_TRAIN;
-    pith_distill_gap gap;
+    pith_distill_gap gap = { 0 };
     answers a = { 0 }, b = { 0 };
     pith_model *other = o->against != NULL ? open_model(c, o->against, (model_opts){ 0 }) : NULL;
     bool ok = (o->against == NULL || other != NULL) && answers_ask(m, d, split, o->batch, &a);
