@@ -38,6 +38,9 @@ holds "paired" "$(number "$dir/log" only_this) + $(number "$dir/log" only_other)
 holds "a line an image" "$(wc -l <"$dir/val.csv") == 1 + $(number "$dir/log" n)"
 works ./pith eval "$float" --data "$dir/set" --against "$float" --json
 holds "beside itself" "$(number "$dir/log" differ) == 0 && $(number "$dir/log" p) == 1"
+works ./pith eval "$float" --data "$dir/set" --csv /dev/null -q
+checks=$((checks + 1))
+[ -c /dev/null ] || fail "/dev/null was replaced"
 refuses 1 'no.pith' "$no" ./pith eval "$float" --data "$dir/set" --against "$dir/no.pith" --csv "$no"
 refuses 1 'cannot be written' "$dir/nowhere/x.csv" ./pith eval "$float" --data "$dir/set" --csv "$dir/nowhere/x.csv"
 refuses 1 'is not quantized' "$no" ./pith pack "$float" --integers -o "$no" -q

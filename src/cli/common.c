@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void say(const char *fmt, ...)
@@ -158,21 +159,25 @@ pith_data *open_data(pith_ctx *c, const char *dir, int size, const common *k, do
 }
 
 /* ---- Files ---- */
-static bool write_all(const char *path, const char *text, size_t n)
+static bool write_all(const char *path, const char *text, size_t n, bool keep)
 {
     FILE *f = fopen(path, "wb");
     if (f == NULL)
         return false;
-    bool ok = fwrite(text, 1, n, f) == n && fflush(f) == 0 && fsync(fileno(f)) == 0;
+    bool ok = fwrite(text, 1, n, f) == n && fflush(f) == 0 && (!keep || fsync(fileno(f)) == 0);
     return (fclose(f) == 0) && ok;
 }
 
 bool save_text(const char *path, const char *text, size_t n)
 {
     char *beside = NULL;
+    struct stat is;
+    if (stat(path, &is) == 0 &&
+        !S_ISREG(is.st_mode)) /* a terminal, a pipe, /dev/null: written to, never replaced */
+        return write_all(path, text, n, false);
     if (asprintf(&beside, "%s.tmp", path) < 0)
         return false;
-    const bool ok = write_all(beside, text, n) && rename(beside, path) == 0;
+    const bool ok = write_all(beside, text, n, true) && rename(beside, path) == 0;
     const int why = errno;
     if (!ok)
         unlink(beside);
